@@ -1,0 +1,1 @@
+"""Livery: certified skills, for hire."""

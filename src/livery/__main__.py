@@ -1,0 +1,5 @@
+"""`python -m livery`."""
+
+from livery.entrypoints.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Machine doors; bearer tokens only."""

@@ -1,0 +1,1 @@
+"""The HTTP door: bearer tokens, problem details, OpenAPI 3.1."""

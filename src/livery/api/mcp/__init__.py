@@ -1,0 +1,1 @@
+"""The agent's door: one hired agent's entitled skills as MCP tools."""

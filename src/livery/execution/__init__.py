@@ -1,0 +1,1 @@
+"""Runs admitted work. The only code that runs skills."""

@@ -1,0 +1,1 @@
+"""The world outside, as skills reach it: one resolution, checked addresses, effects on record."""

@@ -1,0 +1,1 @@
+"""The pipeline runtime: steps of declared operators, no code."""

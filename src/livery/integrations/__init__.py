@@ -1,0 +1,1 @@
+"""Outbound: embedded PostgreSQL, signing keys, package folders, the task engine."""

@@ -1,0 +1,1 @@
+"""Packages from outside: zips."""

@@ -1,0 +1,1 @@
+"""Waking work: procrastinate in the schema `queue`. The journal decides; the queue only wakes."""

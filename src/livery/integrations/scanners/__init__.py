@@ -1,0 +1,1 @@
+"""Scanners of packages: `bandit` in this process, others as processes of their own that print SARIF."""

@@ -1,0 +1,1 @@
+"""Decides. Pure and synchronous: no clock, socket, file, database or randomness."""

@@ -1,0 +1,1 @@
+"""The language: contracts, capabilities, schemas, envelopes, codes. Pure; needs nothing of ours."""

@@ -1,0 +1,1 @@
+"""Built-in skills, written as a stranger would write them: authoring only."""

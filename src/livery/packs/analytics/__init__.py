@@ -1,0 +1,1 @@
+"""The pack `analytics`: what coding agents did, from the semantic layer."""

@@ -1,0 +1,1 @@
+"""Arithmetic: the smallest skills that are whole. Each folder is a skill package."""

@@ -1,0 +1,1 @@
+"""Skills that send: each is an effect, approved and on record."""

@@ -1,0 +1,1 @@
+"""The operator's portal: catalog, certificates, runs, the digest, provenance, health."""

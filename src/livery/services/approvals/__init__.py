@@ -1,0 +1,1 @@
+"""Approvals: one action, once."""

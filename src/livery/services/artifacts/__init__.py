@@ -1,0 +1,1 @@
+"""Artifacts: outputs with provenance."""

@@ -1,0 +1,1 @@
+"""The record: what happened, in chains that show any change."""

@@ -1,0 +1,1 @@
+"""Bindings: a slot of a workspace, and the version that fills it."""

@@ -1,0 +1,1 @@
+"""The catalog: skills and their immutable versions."""

@@ -1,0 +1,1 @@
+"""Certification: evidence, signed."""

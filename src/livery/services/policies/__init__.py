@@ -1,0 +1,1 @@
+"""Policies: versioned, tested, previewed before they decide."""

@@ -1,0 +1,1 @@
+"""Job roles: composed of certified skills, and of nothing else."""

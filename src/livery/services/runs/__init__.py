@@ -1,0 +1,1 @@
+"""Runs: one execution of a skill, under enforcement."""

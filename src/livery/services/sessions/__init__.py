@@ -1,0 +1,1 @@
+"""Session facts: batches from a client, checked, kept as immutable segments, journaled."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: named queries, migrations, the journal writer with group commit."""

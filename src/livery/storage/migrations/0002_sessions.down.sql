@@ -1,0 +1,2 @@
+drop table livery.session_file;
+drop table livery.session_segment;

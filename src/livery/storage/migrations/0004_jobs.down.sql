@@ -1,0 +1,1 @@
+drop function livery.certification_jobs_due, livery.certification_job_counts, livery.certification_job_left;

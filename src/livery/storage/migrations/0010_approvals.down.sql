@@ -1,0 +1,14 @@
+drop table livery.waiting_run;
+drop table livery.code_grant;
+drop index livery.approval_open_until;
+drop index livery.approval_created;
+alter table livery.approval drop column reason;
+alter table livery.approval drop column decision;
+alter table livery.approval drop column requested_by_token;
+alter table livery.approval drop column input;
+alter table livery.approval drop column target;
+alter table livery.approval drop column security_hash;
+alter table livery.approval drop column skill_id;
+alter table livery.approval drop column version;
+alter table livery.workspace drop column delegated_approval;
+alter table livery.workspace drop column four_eyes;

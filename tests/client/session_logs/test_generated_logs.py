@@ -1,0 +1,51 @@
+"""Generated logs: what the generator counted while writing is what the views count."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.facts import open_logs, open_rows, read_all, run_digest
+from tests.support.log_generator import START, Totals, generate
+
+from livery.client.session_logs.report import digest_report
+
+PERIOD = {
+    "from": START.date().isoformat(),
+    "to": (START + timedelta(days=10)).date().isoformat(),
+}
+
+
+def check(report: dict, totals: Totals) -> None:
+    assert report["sessions"]["total"] == totals.main_sessions
+    assert report["sessions"]["sub_agents"] == totals.sub_agents
+    for outcome, count in totals.outcomes.items():
+        assert report["sessions"][outcome] == count, outcome
+    assert report["messages"] == totals.messages
+    assert report["tokens"] == {name: totals.tokens(name) for name in report["tokens"]}
+    for model, tokens in totals.models.items():
+        assert {name: report["by_model"][model][name] for name in tokens} == tokens
+    assert report["tool_calls"]["by_tool"] == totals.tools
+    assert report["tool_calls"]["total"] == sum(totals.tools.values())
+    assert report["errors"] == totals.errors
+    assert [(b["file"], b["line"]) for b in report["bad_lines"]] == sorted(totals.bad_lines)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_totals_are_those_of_the_generator(tmp_path: Path, seed: int) -> None:
+    totals = generate(tmp_path / "logs", 6_000_000, seed, file_size=300_000)
+    assert totals.sub_agents
+    assert totals.bad_lines
+    assert totals.outcomes["failed"]
+    assert totals.outcomes["unknown"]
+    views = open_logs(tmp_path, tmp_path / "logs")
+    check(digest_report(run_digest(views, **PERIOD)[0]), totals)
+    views.close()
+
+
+def test_reading_in_slices_and_twice_changes_nothing(tmp_path: Path) -> None:
+    totals = generate(tmp_path / "logs", 3_000_000, 4, file_size=300_000)
+    whole, _ = read_all(tmp_path / "logs")
+    sliced, _ = read_all(tmp_path / "logs", limit=1)
+    views = open_rows(tmp_path, sliced, whole, sliced)
+    check(digest_report(run_digest(views, **PERIOD)[0]), totals)
+    views.close()
