@@ -1,5 +1,7 @@
 import hashlib
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -345,3 +347,19 @@ def test_assert_contract_names_the_place(tmp_path: Path) -> None:
 def test_what_no_fixture_shows_is_not_asserted(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="no fixture passed"):
         assert_contract(package(tmp_path, []))
+
+
+@skill(timeout_s=1)
+def endless() -> int:
+    while True:
+        with suppress(Exception):  # what tries to stay
+            len("")
+
+
+def test_an_endless_skill_is_stopped_when_its_time_is_over() -> None:
+    said = run(endless, {}, timeout_s=0.2).envelope.to_dict()
+    assert (said["status"], said["code"]) == ("failed", "timeout")
+    for thread in threading.enumerate():
+        if thread.name == "skill endless":
+            thread.join(60)
+            assert not thread.is_alive()

@@ -16,7 +16,7 @@ from livery.cli.skills_certify import checklist
 from livery.entrypoints.local import open_client
 from livery.services.certification import certify
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from livery.cli import build_cli
 from livery.client.session_logs.sample import write_sample_week
 from livery.entrypoints.local import open_client
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_life_of_a_digest(livery, home, tmp_path):
 
 def _left_running(home):
     # The watchdog of the database notices its end within a moment.
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (found := _processes_of(home)) and time.monotonic() < deadline:
         time.sleep(0.2)
     return found

@@ -65,7 +65,7 @@ class Auditor:
             "/bin/sh", "-ec", commands, cwd=self.folder, env=kept | env,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(240):
             out, _ = await process.communicate()
         return process.returncode or 0, out.decode()
 
@@ -107,7 +107,7 @@ async def auditor(
         )
         server = make_server(running.platform, "127.0.0.1", port)
         task = asyncio.create_task(server.serve())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -118,7 +118,7 @@ async def auditor(
                     break
         yield Auditor(running, f"http://127.0.0.1:{port}", running.token, folder)
         server.stop()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await task
 
 

@@ -21,7 +21,7 @@ from livery.services.certification.job_runner import about
 from livery.services.certification.types import Job
 from livery.storage.jobs import PostgresJobs
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 @asynccontextmanager
@@ -34,7 +34,7 @@ async def worker(running: Running) -> AsyncIterator[asyncio.subprocess.Process]:
         sys.executable, "-m", "livery", "worker", env=environ, stderr=asyncio.subprocess.PIPE
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while not await alive(running, process.pid):
             assert process.returncode is None, (await process.communicate())[1].decode()[-2000:]
             assert time.monotonic() < deadline

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.postgres import NewDatabase
+from tests.support.postgres import MIGRATED, NewDatabase, Templates, session_home
 
 from livery.client import LiveryClient
 from livery.entrypoints.platform import Platform, no_probe, open_platform
@@ -89,13 +89,39 @@ def _share_keys(urls: DatabaseUrls, keys: Path) -> None:
         shutil.copytree(first, keys / "signing")
 
 
+_SEEDED = ("livery_seeded", "vault_seeded")
+
+
+@pytest.fixture(scope="session")
+async def seeded_home(templates: Templates) -> Path:
+    """The home of a platform that was seeded once for the whole run, for real; its databases are templates."""
+    home = session_home() / "seeded"
+
+    async def fill(urls: DatabaseUrls) -> None:
+        async with run_platform(urls, home):
+            pass
+
+    await templates.ensure(_SEEDED, fill, MIGRATED)
+    return home
+
+
 @pytest.fixture(scope="module")
-async def new_platform(new_database: NewDatabase) -> NewPlatform:
+async def new_platform(new_database: NewDatabase, seeded_home: Path) -> NewPlatform:
+    """Without `urls`, a platform starts as one that was seeded before: seeding then only finds what is there."""
+
+    async def place(home: Path, seeded: bool) -> DatabaseUrls:
+        if not seeded:
+            return await new_database()
+        for part in ("keys", "run"):
+            shutil.copytree(seeded_home / part, home / part, dirs_exist_ok=True)
+        return await new_database(_SEEDED)
+
     @asynccontextmanager
     async def make(**options: Any) -> AsyncIterator[Running]:
-        urls = options.pop("urls", None) or await new_database()
         with tempfile.TemporaryDirectory(prefix="livery-home-") as folder:
-            async with run_platform(urls, options.pop("home", Path(folder)), **options) as running:
+            home = options.pop("home", Path(folder))
+            urls = options.pop("urls", None) or await place(home, options.get("seeded", True))
+            async with run_platform(urls, home, **options) as running:
                 yield running
 
     return make

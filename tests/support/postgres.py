@@ -3,7 +3,8 @@
 All xdist workers join the same server. Fixtures:
 
     embedded_postgres  the server (its `admin_dsn` is the superuser's)
-    new_database       async () -> DatabaseUrls of a fresh, migrated pair of databases
+    new_database       async (base=…) -> DatabaseUrls of a fresh, migrated pair of databases
+    templates          the server with its migrated templates
     database_urls      such a pair for this module
 """
 
@@ -35,10 +36,10 @@ from livery.vault.migrate import migrate as migrate_vault
 
 MIGRATIONS = files("livery.storage") / "migrations"
 _RUN = "LIVERY_TEST_RUN"
-_LIVERY_TEMPLATE, _VAULT_TEMPLATE = "livery_template", "vault_template"
+MIGRATED = ("livery_template", "vault_template")
 _TEMPLATE_LOCK = 7_240_614
 
-NewDatabase = Callable[[], Awaitable[DatabaseUrls]]
+NewDatabase = Callable[..., Awaitable[DatabaseUrls]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,9 +68,29 @@ def session_home() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Templates:
+class Templates:
+    """The session's server, its roles' passwords, and pairs of databases to copy."""
+
     server: EmbeddedPostgres
     passwords: dict[str, str]
+
+    async def ensure(
+        self,
+        names: tuple[str, str],
+        fill: Callable[[DatabaseUrls], Awaitable[None]],
+        base: tuple[str, str] = ("template0", "template0"),
+    ) -> None:
+        """Make and fill this pair once for all workers; it is closed from then on."""
+        async with session(self.server.admin_dsn) as admin:
+            await admin.execute("select pg_advisory_lock($1)", _TEMPLATE_LOCK)
+            closed = "select true from pg_database where datname = $1 and not datallowconn"
+            if await admin.fetchval(closed, names[1]):
+                return
+            for name in names:
+                await admin.execute(f"drop database if exists {name} with (force)")
+            await fill(await create_pair(self.server, admin, self.passwords, *names, base))
+            for name in names:
+                await admin.execute(f"alter database {name} allow_connections false")
 
 
 @pytest.fixture(scope="session")
@@ -80,29 +101,19 @@ async def embedded_postgres() -> AsyncIterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-async def _templates(embedded_postgres: EmbeddedPostgres) -> _Templates:
+async def templates(embedded_postgres: EmbeddedPostgres) -> Templates:
     server = embedded_postgres
     await roles.bootstrap(server.admin_dsn, session_home())
-    passwords = role_passwords(session_home(), roles.ROLES)
-    async with session(server.admin_dsn) as admin:
-        await admin.execute("select pg_advisory_lock($1)", _TEMPLATE_LOCK)
-        closed = "select true from pg_database where datname = $1 and not datallowconn"
-        if not await admin.fetchval(closed, _VAULT_TEMPLATE):
-            await _make_templates(server, admin, passwords)
-    return _Templates(server, passwords)
+    made = Templates(server, role_passwords(session_home(), roles.ROLES))
+    await made.ensure(MIGRATED, _migrate)
+    return made
 
 
-async def _make_templates(server: EmbeddedPostgres, admin: Any, passwords: dict[str, str]) -> None:
-    names = (_LIVERY_TEMPLATE, _VAULT_TEMPLATE)
-    for name in names:
-        await admin.execute(f"drop database if exists {name}")
-    urls = await create_pair(server, admin, passwords, *names)
+async def _migrate(urls: DatabaseUrls) -> None:
     await migrate(urls.owner, MIGRATIONS)
     await apply_schema(urls.owner)
     async with session(urls.vault_owner) as owner:
         await migrate_vault(owner)
-    for name in names:
-        await admin.execute(f"alter database {name} allow_connections false")
 
 
 async def create_pair(
@@ -124,23 +135,17 @@ async def create_pair(
 
 
 @pytest.fixture(scope="module")
-async def new_database(_templates: _Templates) -> AsyncIterator[NewDatabase]:
+async def new_database(templates: Templates) -> AsyncIterator[NewDatabase]:
     """Makes fresh migrated databases; they are dropped after the module."""
     made: list[str] = []
-    server = _templates.server
+    server, passwords = templates.server, templates.passwords
     async with session(server.admin_dsn) as admin:
 
-        async def make() -> DatabaseUrls:
+        async def make(base: tuple[str, str] = MIGRATED) -> DatabaseUrls:
             suffix = uuid.uuid4().hex[:12]
             names = (f"livery_{suffix}", f"vault_{suffix}")
             made.extend(names)
-            return await create_pair(
-                server,
-                admin,
-                _templates.passwords,
-                *names,
-                templates=(_LIVERY_TEMPLATE, _VAULT_TEMPLATE),
-            )
+            return await create_pair(server, admin, passwords, *names, base)
 
         yield make
         for name in made:
@@ -155,10 +160,10 @@ async def database_urls(new_database: NewDatabase) -> DatabaseUrls:
 
 @pytest.fixture
 async def empty_database(
-    _templates: _Templates,
+    templates: Templates,
 ) -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """Makes empty databases; each call returns the platform owner's URL of one."""
-    server = _templates.server
+    server = templates.server
     made: list[str] = []
     async with session(server.admin_dsn) as admin:
 
@@ -166,7 +171,7 @@ async def empty_database(
             name = f"empty_{uuid.uuid4().hex[:12]}"
             made.append(name)
             await roles.create_database(admin, name, roles.OWNER, ())
-            password = _templates.passwords[roles.OWNER]
+            password = templates.passwords[roles.OWNER]
             return role_url(server.admin_dsn, roles.OWNER, name, password)
 
         yield make

@@ -33,7 +33,7 @@ async def vault(running: Running) -> AsyncIterator[VaultClient]:
         listening = asyncio.Event()
         server.on_startup(listening.set)
         serving = asyncio.create_task(server.serve())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await listening.wait()
         token = read_token(running.settings.keys_dir, Grant.WRITE)
         try:

@@ -1,10 +1,12 @@
 """One call of a skill as its result envelope, without a platform: never an exception."""
 
 import threading
+from contextlib import suppress
 from typing import Any, Final
 
 from livery.authoring.context import Context
 from livery.authoring.errors import InputInvalid
+from livery.authoring.giving_up import GivenUp, give_up
 from livery.authoring.kit_context import KitContext
 from livery.authoring.tool import Tool
 from livery.manifest.canonical import NotIJson, canonical_json
@@ -83,17 +85,29 @@ def _in_time(
 ) -> tuple[Any, BaseException | None]:
     """The result of a call in a thread of its own, or what it raised."""
     outcome: list[tuple[Any, BaseException | None]] = []
+    ending = threading.Lock()
 
     def call() -> None:
-        try:
-            outcome.append((tool.invoke(value, ctx), None))
-        except BaseException as error:
-            outcome.append((None, error))
+        with suppress(GivenUp):  # it may come just behind the end of the skill
+            said = _said(tool, value, ctx)
+            with ending:
+                outcome.append(said)
 
     thread = threading.Thread(target=call, name=f"skill {tool.about.name}", daemon=True)
     thread.start()
     thread.join(timeout_s)
-    return outcome[0] if outcome else (None, _TooLong(timeout_s))
+    with ending:
+        if outcome:
+            return outcome[0]
+        give_up(thread)
+    return None, _TooLong(timeout_s)
+
+
+def _said(tool: Tool, value: Any, ctx: Context) -> tuple[Any, BaseException | None]:
+    try:
+        return tool.invoke(value, ctx), None
+    except BaseException as error:
+        return None, error
 
 
 class _TooLong(TimeoutError):

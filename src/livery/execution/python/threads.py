@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+from livery.authoring.giving_up import GivenUp, give_up
 from livery.execution.python.faults import Raised, failure
 from livery.services.runs.types import Inner
-
-
-class GivenUp(BaseException):
-    """Ends code that outlived its time; not an Exception, so that `except Exception` does not keep it."""
-
 
 LEVELS = 6
 """A skill may call skills, and those others, five deep: so many levels hold threads at once."""
@@ -99,7 +94,5 @@ class _Work:
     def give_up(self) -> None:
         """Stop the code where it still runs."""
         with self._lock:
-            if self._running and self._thread.ident is not None:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread.ident), ctypes.py_object(GivenUp)
-                )
+            if self._running:
+                give_up(self._thread)
