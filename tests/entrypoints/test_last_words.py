@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from livery.entrypoints.settings import Settings
-from livery.entrypoints.supervisor import last_words, supervise
+from livery.entrypoints.startup import last_words
+from livery.entrypoints.supervisor import supervise
 from livery.manifest.errors import LiveryError
 
 PANEL = """older line

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.support.facts import PACKAGE
 
 from livery.authoring.loading import load_entry
+from livery.manifest import denylist
 from livery.manifest.denylist import REDACTED, find_secret, redact_text
 
 AWS = "AKIAIOSFODNN7EXAMPLE"
@@ -128,3 +129,20 @@ def test_what_was_redacted_reads_as_redacted_once_escaped(text: str, name: str) 
     # A key that is the value of another one may be read as its value once its name is escaped: more is taken out then.
     if len(KEY_AND_SIGN.findall(text)) <= 1:
         assert redact_text(escaped) == escaped
+
+
+LOOKALIKES = st.sampled_from("iıİsſkKaoyßAOIKS _-:=")
+KEYS = st.sampled_from(
+    ["token", "ſecret", "paſſword", "paßword", "apiKey", "prıvate_key", "authorızation", "COOKİE"]
+    + ["cooKIE", "BaſIC ", "Bearer "]
+)
+
+
+@given(st.lists(KEYS | LOOKALIKES | st.sampled_from(VALUES), max_size=8).map("".join))
+@settings(max_examples=1000, deadline=None)
+def test_no_quick_look_hides_what_a_pattern_finds(text: str) -> None:
+    folded = text.casefold()
+    if denylist._ASSIGNMENT.search(text):
+        assert any(part in folded for part in denylist._KEY_PARTS)
+    if denylist._BEARER.search(text):
+        assert any(part in folded for part in denylist._BEARER_PARTS)

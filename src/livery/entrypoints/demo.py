@@ -27,9 +27,8 @@ from livery.cli.text import line
 from livery.cli.verify import show_report
 from livery.client import ApiProblem, LiveryClient, RunDenied
 from livery.client.session_logs.sample import write_sample_week
+from livery.entrypoints.analyst import ANALYST
 from livery.entrypoints.local import server_info
-from livery.entrypoints.portal import check_free, mint_code
-from livery.entrypoints.seed import ANALYST
 from livery.entrypoints.settings import DEFAULT_PORT, Settings
 from livery.entrypoints.updown import start_detached
 from livery.manifest.errors import LiveryError
@@ -253,6 +252,8 @@ def _free_port(port: int) -> int:
 
 def _is_free(port: int) -> bool:
     try:
+        from livery.entrypoints.portal import check_free
+
         check_free("127.0.0.1", port)
     except LiveryError:
         return False
@@ -263,6 +264,8 @@ def _farewell(
     screen: Screen, settings: Settings, info: dict[str, Any], done: _Demo, seconds: float
 ) -> None:
     token = (settings.run_dir / "operator.token").read_text().strip()
+    from livery.entrypoints.portal import mint_code
+
     code = mint_code(settings.home, token)
     command = Path(sys.argv[0]).name if os.environ.get("VIRTUAL_ENV") else ".venv/bin/livery"
     rows = [

@@ -16,13 +16,11 @@ from livery.cli import look
 from livery.cli.desk import JsonFlag, desk_of
 from livery.cli.screen import Screen
 from livery.cli.text import line, moment
-from livery.entrypoints.databases import open_databases
 from livery.entrypoints.settings import Settings
 from livery.integrations.signing import SigningKeys
 from livery.manifest.errors import LiveryError
 from livery.services import PLATFORM
 from livery.services.audit.types import Entry
-from livery.storage.database import Database
 
 
 def list_keys(ctx: typer.Context, as_json: JsonFlag = False) -> None:
@@ -105,6 +103,8 @@ def _me() -> str:
 
 
 def _apply(change: Callable[[], Entry]) -> str:
+    from livery.entrypoints.databases import open_databases
+
     async def work() -> str:
         async with open_databases(Settings.read()) as urls:
             return await apply(urls.api, change)
@@ -117,6 +117,8 @@ async def apply(dsn: str, change: Callable[[], Entry]) -> str:
 
     Every process compiles its decisions anew, by the keys of now. Nothing is changed where the record is not reached.
     """
+    from livery.storage.database import Database
+
     database = await Database.open(dsn, uuid7(), size=1)
     try:
         async with database.write([]) as tx:

@@ -9,17 +9,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from livery.client import LiveryClient
-from livery.entrypoints.databases import open_databases, prepare
-from livery.entrypoints.platform import open_platform
-from livery.entrypoints.seed import operator_token, seed
 from livery.entrypoints.settings import Settings
-from livery.integrations.telemetry.logs import configure
 from livery.manifest.errors import LiveryError
-
-EMBEDDED_URL = "http://livery.embedded"
 
 
 def server_info(settings: Settings) -> dict[str, Any] | None:
@@ -58,26 +50,12 @@ async def open_client() -> AsyncIterator[LiveryClient]:
         async with LiveryClient(url, token or _kept_token(settings)) as client:
             yield client
         return
+    from livery.entrypoints.embedded import (
+        embedded_client,  # the whole platform: only where none runs
+    )
+
     async with embedded_client(settings, token) as client:
         yield client
-
-
-@asynccontextmanager
-async def embedded_client(
-    settings: Settings, token: str | None = None
-) -> AsyncIterator[LiveryClient]:
-    """Start the platform in this process, and leave nothing running behind."""
-    prepare(settings)
-    configure(settings.log_level, settings.logs_dir / "embedded.log")
-    async with (
-        open_databases(settings) as urls,
-        open_platform(settings, urls.api, kind="cli") as platform,
-    ):
-        await seed(platform, settings)
-        known = token or await operator_token(platform, settings)
-        transport = httpx.ASGITransport(app=platform.app, raise_app_exceptions=False)
-        async with LiveryClient(EMBEDDED_URL, known, transport=transport) as client:
-            yield client
 
 
 def _kept_token(settings: Settings) -> str:

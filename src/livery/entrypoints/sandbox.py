@@ -1,11 +1,14 @@
-"""`livery sandbox`: the image that plugins run in, and the proof that it holds them."""
+"""`livery sandbox`: the image that plugins run in, and the proof that it holds them.
+
+The container's side is imported where it is used: every command of the terminal imports this.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -15,12 +18,11 @@ from livery.cli.desk import JsonFlag, desk_of
 from livery.cli.screen import Screen
 from livery.cli.text import text
 from livery.entrypoints.settings import Settings
-from livery.execution.container.engine import Engine
-from livery.execution.container.image.build import build as build_image
-from livery.execution.container.image.record import Built, recorded
-from livery.execution.container.proofs import PROOFS, Proved, prove
-from livery.execution.container.settings import rules_of
 from livery.manifest.errors import LiveryError
+
+if TYPE_CHECKING:
+    from livery.execution.container.image.record import Built
+    from livery.execution.container.proofs import Proved
 
 
 def build(
@@ -35,6 +37,9 @@ def build(
 
     Example: livery sandbox build --from host
     """
+    from livery.execution.container.engine import Engine
+    from livery.execution.container.image.build import build as build_image
+
     screen = desk_of(ctx).screen
     settings = Settings.read()
     engine = Engine.connect(os.environ)
@@ -82,6 +87,9 @@ def commands() -> typer.Typer:
 
 
 def _image(settings: Settings) -> Built:
+    from livery.execution.container.image.record import Built, recorded
+    from livery.execution.container.settings import rules_of
+
     named = rules_of(os.environ).image
     if named is not None:
         return Built(named, named, "image")
@@ -97,6 +105,9 @@ def _image(settings: Settings) -> Built:
 
 async def _prove(image: Built, screen: Screen, *, quiet: bool) -> list[Proved]:
     from rich.progress import Progress
+
+    from livery.execution.container.proofs import PROOFS, prove
+    from livery.execution.container.settings import rules_of
 
     done: list[Proved] = []
     with Progress(console=screen.err, transient=True, disable=quiet) as progress:

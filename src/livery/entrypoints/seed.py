@@ -16,6 +16,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from livery.authoring.loading import read_folder
+from livery.entrypoints.analyst import ANALYST, RESIDENT
 from livery.entrypoints.platform import Platform, now
 from livery.entrypoints.settings import Settings
 from livery.kernel.policy import DEFAULT_POLICIES, PolicySet
@@ -26,7 +27,6 @@ from livery.services.catalog.loader import BUNDLED_BY
 from livery.services.catalog.types import Skill, Version
 from livery.services.certification.types import Certification
 from livery.services.hiring.errors import AgentExists
-from livery.services.hiring.types import AgentType
 from livery.services.identity.access import DEFAULT_WORKSPACE
 from livery.services.identity.errors import AlreadyExists
 from livery.services.identity.tokens import token_hash
@@ -34,16 +34,6 @@ from livery.services.identity.types import TokenInfo
 from livery.services.identity.workspaces import DEFAULT_CAP
 
 BY = BUNDLED_BY
-RESIDENT = "Resident analyst"
-"""The agent that every default workspace has hired from the start."""
-ANALYST = AgentType(
-    "analytics.weekly_digest",
-    1,
-    "Weekly analyst",
-    "Reads the session logs of your coding agents and delivers a weekly digest.",
-    ("weekly-digest",),
-    "published",
-)
 _log = structlog.get_logger("livery.seed")
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,32 +21,17 @@ from livery.entrypoints.child import LIFELINE_FD, READY_FD
 from livery.entrypoints.databases import open_databases
 from livery.entrypoints.local import process_start
 from livery.entrypoints.settings import Settings
+from livery.entrypoints.startup import READY_S, STOP_S, StartFailed, last_words, only_one
 from livery.integrations.postgres.embedded import is_watched, revive
 from livery.integrations.postgres.urls import DatabaseUrls
 from livery.integrations.scanners.settings import read_settings
 from livery.manifest.errors import LiveryError
 
-READY_S = 60.0
-STOP_S = 20.0
 RESTARTS = 5
 """How often a process may die within `RESTART_WINDOW_S` before the tree gives up."""
 RESTART_WINDOW_S = 60.0
 _DATABASE_LOOK_S = 0.5
-_BOX = "".join(map(chr, range(0x2500, 0x2580))) + " "
-_PANEL_TOPS = "┌┏╭╔"
 _log = structlog.get_logger("livery.up")
-
-
-class StartFailed(LiveryError):
-    """A process did not come up; the message says which, and what its log says last."""
-
-    code = "configuration_error"
-
-
-class AlreadyUp(LiveryError):
-    """This home's platform is running already."""
-
-    code = "already_exists"
 
 
 @dataclass(slots=True)
@@ -60,37 +44,12 @@ class _Child:
     deaths: list[float] = field(default_factory=list)
 
 
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    handle = os.open(settings.run_dir / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyUp(
-                message=f"The platform in {settings.home} is up already.",
-                remedy="See `livery status`; stop it with `livery down`.",
-            ) from None
-        yield
-    finally:
-        os.close(handle)
-
-
-def is_starting(settings: Settings) -> bool:
-    """Whether a supervisor of this home lives: one that starts, or one that runs."""
-    try:
-        with _only_one(settings):
-            return False
-    except AlreadyUp:
-        return True
-
-
 async def supervise(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> None:
     """Run the platform until SIGTERM or SIGINT."""
     settings.prepare()
     if settings.scanners is not None:
         read_settings(settings.scanners)  # said here, before any process dies of it
-    with _only_one(settings):
+    with only_one(settings):
         async with open_databases(settings) as urls:
             tell("database")
             tree = _Tree(settings, urls)
@@ -99,19 +58,6 @@ async def supervise(settings: Settings, tell: Callable[[str], None] = lambda _: 
                 await tree.watch()
             finally:
                 await tree.stop()
-
-
-def last_words(text: str) -> str:
-    """What a process said last: its problem's sentence, from JSON or from the panel; else its last lines."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    for line in reversed(lines[-3:]):
-        with suppress(ValueError, KeyError, TypeError):
-            return f"It said last: {json.loads(line)['detail']}"[:600]
-    panel = next((n for n in reversed(range(len(lines))) if lines[n][0] in _PANEL_TOPS), None)
-    if panel is None:
-        return "It said last: " + " / ".join(lines[-3:])[-600:] if lines else ""
-    plain = (line.strip(_BOX) for line in lines[panel + 1 :])
-    return "It said last: " + " ".join(line for line in plain if line)[:600]
 
 
 def _died(deaths: list[float]) -> list[float]:

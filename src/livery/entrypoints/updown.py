@@ -19,10 +19,9 @@ import typer
 
 from livery.cli import exits
 from livery.cli.desk import Desk, JsonFlag, desk_of
-from livery.entrypoints.databases import prepare
 from livery.entrypoints.local import server_info
 from livery.entrypoints.settings import Settings
-from livery.entrypoints.supervisor import (
+from livery.entrypoints.startup import (
     READY_S,
     STOP_S,
     AlreadyUp,
@@ -68,7 +67,7 @@ def up(
     from livery.entrypoints.supervisor import supervise
     from livery.integrations.telemetry.logs import configure
 
-    prepare(settings)
+    _prepare(settings)
     configure(settings.log_level, settings.logs_dir / "up.log")
 
     def tell(name: str) -> None:
@@ -89,7 +88,7 @@ def start_detached(
     known = server_info(settings)
     if known is not None:
         return _joined(known, asked)
-    prepare(settings)
+    _prepare(settings)
     # A file of its own: two that start at once must not read each other's words.
     out = settings.logs_dir / f"up-{os.getpid()}.out"
     write_private(out, b"")
@@ -266,3 +265,9 @@ def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
             desk.screen.note(NOT_READY)
     if info is None or document["ready"]["status"] != "ready":
         raise typer.Exit(exits.FAILED)
+
+
+def _prepare(settings: Settings) -> None:
+    from livery.entrypoints.databases import prepare
+
+    prepare(settings)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from livery.manifest.denylist import REDACTED, may_hold_secret, redact_text
@@ -18,6 +19,8 @@ from livery.manifest.session_facts import Column
 IDENTIFIERS: Final = frozenset({"file", "session", "parent", "key", "answer", "call_id"})
 """Columns whose texts only identify: they are joined and counted, and say nothing by themselves."""
 
+_HEX = re.compile(r"[0-9a-f-]*")
+"""Most identifiers: no secret is known by these characters alone."""
 _CUT_MARK = re.compile(r"\\?\[[a-z]{0,8}\Z")
 _SIGNS = re.compile(r"[:=\s]")
 # The markers of the denylist, longer where they are common in honest identifiers.
@@ -35,9 +38,10 @@ def clean_name(text: str, limit: int, *, tail: bool = False) -> str:
     return shown if redact_text(shown) == shown else REDACTED
 
 
+@lru_cache(maxsize=4096)  # a session's lines name it, and each the one before
 def clean_identifier(text: str) -> str:
     """Return an identifier, or a hash in the place of one that holds a secret."""
-    if not may_hold_secret(text) or redact_text(text) == text:
+    if _HEX.fullmatch(text) or not may_hold_secret(text) or redact_text(text) == text:
         return text
     return "redacted-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
