@@ -45,9 +45,12 @@ bench: install  ## The benchmarks of 7-performance, each beside what it is compa
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-bench.lock
 	@for name in governed-call decide http ingest load certify sandbox; do $(BIN)/livery bench $$name || exit 1; done
 
+# Not under a tracer: with it the event loop stands still while a sleeping thread is told to stop (seen on CPython 3.11.7).
+NOT_TRACED := tests/execution/test_runtime.py::test_sleeping_skills_time_out_and_hold_no_one_up
+
 cover: install  ## Branch coverage: 85 % overall, 95 % in the pure packages
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest -q -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m coverage run -m pytest -q -n $(JOBS) --dist loadfile --deselect $(NOT_TRACED)
 	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m coverage report --skip-covered --fail-under=85
 	@$(BIN)/python -m coverage report --include='*/livery/kernel/*,*/livery/manifest/*' --fail-under=95

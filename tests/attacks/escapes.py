@@ -214,7 +214,7 @@ return found
 def _resources() -> list[Escape]:
     return [
         Escape("fork bomb", "while True:\n    if os.fork() == 0: time.sleep(60)", raised("EAGAIN")),
-        Escape("a fork bomb that spreads", "while True: os.fork()", (FAILED, "EAGAIN", TIMEOUT)),
+        Escape("a fork bomb that spreads", "while True: os.fork()", (FAILED, "EAGAIN", TIMEOUT, INVALID)),
         Escape("thread bomb", "gate = threading.Event()\nwhile True: threading.Thread(target=gate.wait, daemon=True).start()", raised("RuntimeError")),
         Escape("memory bomb", "held = []\nwhile True: held.append(bytearray(1 << 22))", (FAILED, "oom")),
         Escape("memory bomb by mmap", "held = []\nwhile True:\n    held.append(mmap.mmap(-1, 1 << 24))\n    held[-1].write(bytes(1 << 24))", (FAILED, "oom")),
