@@ -203,7 +203,7 @@ def test_false_accepts_nothing() -> None:
     assert len(compile_schema(False).violations(1)) == 1
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(20)
 def test_a_catastrophic_pattern_is_harmless() -> None:
     validator = compile_schema({"pattern": "^(a+)+$"})
     assert not validator.is_valid("a" * 100_000 + "b")

@@ -251,9 +251,9 @@ def _free_port(port: int) -> int:
 
 
 def _is_free(port: int) -> bool:
-    try:
-        from livery.entrypoints.portal import check_free
+    from livery.entrypoints.portal import check_free
 
+    try:
         check_free("127.0.0.1", port)
     except LiveryError:
         return False
@@ -263,9 +263,9 @@ def _is_free(port: int) -> bool:
 def _farewell(
     screen: Screen, settings: Settings, info: dict[str, Any], done: _Demo, seconds: float
 ) -> None:
-    token = (settings.run_dir / "operator.token").read_text().strip()
     from livery.entrypoints.portal import mint_code
 
+    token = (settings.run_dir / "operator.token").read_text().strip()
     code = mint_code(settings.home, token)
     command = Path(sys.argv[0]).name if os.environ.get("VIRTUAL_ENV") else ".venv/bin/livery"
     rows = [

@@ -50,9 +50,8 @@ async def open_client() -> AsyncIterator[LiveryClient]:
         async with LiveryClient(url, token or _kept_token(settings)) as client:
             yield client
         return
-    from livery.entrypoints.embedded import (
-        embedded_client,  # the whole platform: only where none runs
-    )
+    # The whole platform is imported only where none runs.
+    from livery.entrypoints.embedded import embedded_client
 
     async with embedded_client(settings, token) as client:
         yield client

@@ -64,10 +64,11 @@ def up(
         else:
             screen.note(f"Up: API {info['url']}, portal {info['portal_url']}. Stop it: livery down")
         return
+    from livery.entrypoints.databases import prepare
     from livery.entrypoints.supervisor import supervise
     from livery.integrations.telemetry.logs import configure
 
-    _prepare(settings)
+    prepare(settings)
     configure(settings.log_level, settings.logs_dir / "up.log")
 
     def tell(name: str) -> None:
@@ -88,7 +89,9 @@ def start_detached(
     known = server_info(settings)
     if known is not None:
         return _joined(known, asked)
-    _prepare(settings)
+    from livery.entrypoints.databases import prepare
+
+    prepare(settings)
     # A file of its own: two that start at once must not read each other's words.
     out = settings.logs_dir / f"up-{os.getpid()}.out"
     write_private(out, b"")
@@ -265,9 +268,3 @@ def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
             desk.screen.note(NOT_READY)
     if info is None or document["ready"]["status"] != "ready":
         raise typer.Exit(exits.FAILED)
-
-
-def _prepare(settings: Settings) -> None:
-    from livery.entrypoints.databases import prepare
-
-    prepare(settings)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 from livery.manifest.denylist import REDACTED, may_hold_secret, redact_text
@@ -38,7 +37,6 @@ def clean_name(text: str, limit: int, *, tail: bool = False) -> str:
     return shown if redact_text(shown) == shown else REDACTED
 
 
-@lru_cache(maxsize=4096)  # a session's lines name it, and each the one before
 def clean_identifier(text: str) -> str:
     """Return an identifier, or a hash in the place of one that holds a secret."""
     if _HEX.fullmatch(text) or not may_hold_secret(text) or redact_text(text) == text:

@@ -71,7 +71,7 @@ def _socket(path: Path) -> None:
         (lambda path: path.symlink_to("nowhere"), "cannot be read: No such file or directory"),
     ],
 )
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(20)
 def test_what_is_no_file(tmp_path: Path, make: Callable[[Path], None], reason: str) -> None:
     path = tmp_path / "s.jsonl"
     make(path)
@@ -81,7 +81,7 @@ def test_what_is_no_file(tmp_path: Path, make: Callable[[Path], None], reason: s
         assert list(found) == []
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(20)
 def test_a_file_that_became_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     path.write_text("{}\n")
