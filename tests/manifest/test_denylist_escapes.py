@@ -123,6 +123,8 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
 @example('token: " abc', "json")
 @example("Invalid token:\n\n  x1", "json")
 @example("token://\n://", "json")
+@example('token: ": ', "html")
+@example('token: "--"', "html")
 def test_what_was_redacted_reads_as_redacted_once_escaped(text: str, name: str) -> None:
     escaped = ESCAPES[name](redact_text(text))
     assert find_secret(escaped) is None

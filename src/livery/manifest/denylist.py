@@ -75,6 +75,7 @@ _KEY_AND_SIGN = re.compile(
 )
 _ESCAPE = re.compile(r"\\+(?:[nrtfb]|u[0-9a-fA-F]{4})|\\+")
 _LINE_END = re.compile(r"\s*(?:\\+(?:[nrtfb]|u00[01][0-9a-fA-F])\s*)+")
+_QUOTE_NAME = re.compile(_HTML_QUOTE, re.IGNORECASE)
 _CLOSING_TAG = re.compile(r"</[a-z]{1,10}>")
 _HOLDS_NO_VALUE: Final = 4
 """So many signs without a letter or digit are a bar, a dash or the end of a quotation."""
@@ -186,12 +187,13 @@ def _without_assigned(text: str) -> str:
 def _is_harmless(found: re.Match[str]) -> bool:
     """Say whether what was found is a sentence (`Unexpected token: punc`) or nothing at all."""
     bare = found["bare"]
-    value = found["value"]
+    # The letters of `&quot;` are a quote's name, no value.
+    whole = value = _QUOTE_NAME.sub('"', found["value"])
     if bare is not None:
         value = _CLOSING_TAG.split(_ESCAPE.split(value.rstrip("\\"), maxsplit=1)[0], maxsplit=1)[0]
     if not any(map(str.isalnum, value)):
         # Up to where the line ends, which an escape may write; empty lines before it are none.
-        body = next(filter(None, _LINE_END.split(found["value"])), "")
+        body = next(filter(None, _LINE_END.split(whole)), "")
         plain = _CLOSING_TAG.sub("", _ESCAPE.sub("", body))
         return not any(map(str.isalnum, plain)) and len(plain.strip("\"' ")) <= _HOLDS_NO_VALUE
     # Machines make tokens, never of a few small letters alone; a sentence has words before it.
