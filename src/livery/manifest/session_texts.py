@@ -18,8 +18,10 @@ from livery.manifest.session_facts import Column
 IDENTIFIERS: Final = frozenset({"file", "session", "parent", "key", "answer", "call_id"})
 """Columns whose texts only identify: they are joined and counted, and say nothing by themselves."""
 
-_HEX = re.compile(r"[0-9a-f-]*")
-"""Most identifiers: no secret is known by these characters alone."""
+HARMLESS: Final = re.compile(
+    r"[0-9a-f-]*|(?:(?:msg|req|toolu|call|fc|rs|resp)_)?(?!AKIA|ASIA)[0-9A-Za-z]*"
+)
+"""Most identifiers, matched whole: no secret is known by these characters alone."""
 _CUT_MARK = re.compile(r"\\?\[[a-z]{0,8}\Z")
 _SIGNS = re.compile(r"[:=\s]")
 # The markers of the denylist, longer where they are common in honest identifiers.
@@ -27,6 +29,10 @@ _MARKERS: Final = (
     "sk-", "eyJ", "-----BEGIN", "xox", "AKIA", "ASIA", "gho_", "ghp_", "ghs_", "ghu_", "ghr_",
     "github_pat_", "whsec_", "/services/", "/workflows/", "/triggers/",
 )  # fmt: skip
+
+
+SUSPICIOUS: Final = "|".join(("[^!-~]", "[:=]", *_MARKERS))
+"""Found in every text that `unclean` returns; a pattern for `re` and for RE2 (Arrow) alike."""
 
 
 def clean_name(text: str, limit: int, *, tail: bool = False) -> str:
@@ -39,7 +45,7 @@ def clean_name(text: str, limit: int, *, tail: bool = False) -> str:
 
 def clean_identifier(text: str) -> str:
     """Return an identifier, or a hash in the place of one that holds a secret."""
-    if _HEX.fullmatch(text) or not may_hold_secret(text) or redact_text(text) == text:
+    if HARMLESS.fullmatch(text) or not may_hold_secret(text) or redact_text(text) == text:
         return text
     return "redacted-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.facts import open_rows, read_all, run_digest
 
@@ -19,7 +21,13 @@ from livery.client.session_logs.rows import Rows
 from livery.client.session_logs.segments import pack_rows
 from livery.client.session_logs.slices import read_batch
 from livery.manifest.denylist import redact_text
-from livery.manifest.session_texts import clean_identifier, clean_name, unclean
+from livery.manifest.session_texts import (
+    HARMLESS,
+    SUSPICIOUS,
+    clean_identifier,
+    clean_name,
+    unclean,
+)
 from livery.services.sessions.check import check_batch
 
 SECRET = "ghp_" + "A1b2" * 9
@@ -59,8 +67,6 @@ def lines(error: str = "boom", session: str | None = None, cwd: str | None = Non
 
 def stored(rows: Rows) -> str:
     """All texts that a server would keep."""
-    import pyarrow as pa
-
     return json.dumps(
         [pq.read_table(pa.BufferReader(s.data)).to_pylist() for s in pack_rows(rows)], default=str
     )
@@ -158,6 +164,32 @@ def test_every_name_that_the_reader_gives_is_one_that_the_server_takes(text: str
         values.edited_path(text, None), values.error_signature(text),
     ]  # fmt: skip
     assert unclean([shown for shown in given if shown]) == []
+
+
+IDENTIFIERS = st.from_regex(HARMLESS, fullmatch=True) | st.lists(
+    st.sampled_from(["msg_", "AKIA", "ASIA", "gh", "p_", "sk", "-", "eyJ", "xox", "A1B2C3D4E5F6G7", "token", "_"])
+).map("".join)  # fmt: skip
+
+
+@given(IDENTIFIERS)
+@settings(max_examples=2_000)
+@example("AKIA" + "A1B2" * 4)
+@example("msg_AKIA" + "A1B2" * 4)
+@example("ghp_" + "A1b2" * 9)
+@example("whsec_" + "A1b2" * 9)
+def test_an_identifier_that_passes_at_once_holds_no_secret(text: str) -> None:
+    if HARMLESS.fullmatch(text):
+        assert redact_text(text) == text
+
+
+@given(st.lists(TEXTS | IDENTIFIERS | st.text(max_size=9), max_size=20))
+def test_arrow_overlooks_no_text_that_the_service_refuses(texts: list[str]) -> None:
+    column = pa.array(texts, pa.string())
+    suspects = column.filter(pc.match_substring_regex(column, SUSPICIOUS)).to_pylist()
+    assert unclean(suspects) == unclean(texts)
+    assert all(re.search(SUSPICIOUS, text) for text in suspects)
+    control = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+    assert [t for t in texts if control.search(t)] == [t for t in suspects if control.search(t)]
 
 
 def _written(path: Path, some: list[str]) -> Path:

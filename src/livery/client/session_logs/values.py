@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from livery.manifest.session_facts import MAX_COUNT, MAX_TIME_US, MIN_TIME_US
-from livery.manifest.session_texts import clean_identifier, clean_name
+from livery.manifest.session_texts import HARMLESS, clean_identifier, clean_name
 
 MAX_NAME = 120
 MAX_PATH = 512
@@ -52,8 +52,11 @@ def identifier(value: object, what: str) -> str | None:
     Raises BadRecord where the value is not a text.
     """
     if type(value) is str:
-        if len(value) <= MAX_NAME and value.isprintable():
-            return clean_identifier(value) or None
+        if len(value) <= MAX_NAME:
+            if HARMLESS.fullmatch(value):
+                return value or None
+            if value.isprintable():
+                return clean_identifier(value) or None
         value = _CONTROL.sub("\ufffd", value[:_LONGEST_NAME])
         clean = clean_identifier(value)
         return clean if clean != value else clean_identifier(value[:MAX_NAME]) or None
