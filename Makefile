@@ -45,7 +45,8 @@ bench: install  ## The benchmarks of 7-performance, each beside what it is compa
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-bench.lock
 	@for name in governed-call decide http ingest load certify sandbox; do $(BIN)/livery bench $$name || exit 1; done
 
-# Not under a tracer: with it the event loop stands still while a sleeping thread is told to stop (seen on CPython 3.11.7).
+# Not under a tracer: in CPython 3.11 a traced function does not begin while a thread, asleep, has yet to notice that it
+# is told to stop; the event loop stands still meanwhile.
 NOT_TRACED := tests/execution/test_runtime.py::test_sleeping_skills_time_out_and_hold_no_one_up
 
 cover: install  ## Branch coverage: 85 % overall, 95 % in the pure packages

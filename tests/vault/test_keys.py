@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 from pathlib import Path
 
 import pytest
+from tests.support.racing import race, vault_keys
 
 from livery.vault import files
 from livery.vault.errors import RotationInProgress, VaultMisconfigured
@@ -18,26 +18,8 @@ def _mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def _load(folder: str, barrier: object, results: object) -> None:
-    barrier.wait()  # type: ignore[attr-defined]
-    keys = KeyFile(Path(folder)).load_or_create()
-    Callers.load_or_create(Path(folder))
-    tokens = [read_token(Path(folder), grant).reveal() for grant in Grant]
-    results.put((dict(keys), tokens))  # type: ignore[attr-defined]
-
-
 def test_racing_processes_make_one_key_and_one_pair_of_tokens(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    barrier, results = context.Barrier(4), context.Queue()
-    children = [
-        context.Process(target=_load, args=(str(tmp_path / "keys"), barrier, results))
-        for _ in range(4)
-    ]
-    for child in children:
-        child.start()
-    found = [results.get(timeout=240) for _ in children]
-    for child in children:
-        child.join(60)
+    found = race(vault_keys, tmp_path / "keys")
     assert all(item == found[0] for item in found)
     assert sorted(p.name for p in (tmp_path / "keys").iterdir()) == [
         "vault-kek.json",

@@ -75,11 +75,15 @@ class Remote:
 
 
 def children() -> list[psutil.Process]:
-    return [
-        item
-        for item in psutil.Process().children(recursive=True)
-        if SCRIPT in item.cmdline() and "stdio" in item.cmdline()
-    ]
+    return [item for item in psutil.Process().children(recursive=True) if _is_server(item)]
+
+
+def _is_server(process: psutil.Process) -> bool:
+    try:
+        command = process.cmdline()
+    except psutil.NoSuchProcess:  # it has ended; a zombie has no command either
+        return False
+    return SCRIPT in command and "stdio" in command
 
 
 @pytest.fixture(scope="module")

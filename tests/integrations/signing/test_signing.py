@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from securesystemslib.dsse import Envelope
+from tests.support.racing import race, signing_key
 
 from livery.integrations.signing import KeyStatus, Signer, SigningKeyError, SigningKeys
 from livery.manifest.statement import verify_dsse
@@ -174,22 +174,8 @@ def test_rotation_keeps_old_signatures_good(folder: Path) -> None:
     assert Signer.load_or_create(folder).keyid == second
 
 
-def _open(folder: str, barrier: Any, results: Any) -> None:
-    barrier.wait()
-    results.put(Signer.load_or_create(Path(folder)).keyid)
-
-
 def test_racing_processes_make_one_key(folder: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    barrier, results = context.Barrier(4), context.Queue()
-    children = [
-        context.Process(target=_open, args=(str(folder), barrier, results)) for _ in range(4)
-    ]
-    for child in children:
-        child.start()
-    found = {results.get(timeout=240) for _ in children}
-    for child in children:
-        child.join(60)
+    found = set(race(signing_key, folder))
     assert len(found) == 1
     assert SigningKeys(folder).public_keys().keys() == found
 
