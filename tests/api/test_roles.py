@@ -14,6 +14,9 @@ def only(*roles: str, status: int = 200, other: int = 403) -> dict[str, int]:
     return {role: status if role in roles else other for role in ROLES}
 
 
+# An agent sees its own skills, runs and artifacts, and of `add`, the operator's run and its artifacts nothing.
+NOT_THE_AGENTS = {**ALL, "agent": 404}
+PEOPLE = {**ALL, "agent": 403}
 # The body is read before the role is asked.
 ALL_UNREADABLE = dict.fromkeys(ROLES, 422)
 NOBODY = "00000000-0000-0000-0000-000000000009"
@@ -32,15 +35,15 @@ TABLE: dict[tuple[str, str], tuple[Any, dict[str, int]]] = {
     ("GET", "/v1/workspaces"): (None, ALL),
     ("POST", "/v1/workspaces"): ({"name": "acme"}, only("operator", status=409)),
     ("GET", "/v1/skills"): (None, ALL),
-    ("GET", "/v1/skills/add"): (None, ALL),
-    ("GET", "/v1/skills/add/versions"): (None, ALL),
-    ("GET", "/v1/skills/add/versions/1.0.0/certificate"): (None, ALL),
-    ("GET", "/v1/skills/add/versions/1.0.0/package"): (None, ALL),
+    ("GET", "/v1/skills/add"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/skills/add/versions"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/skills/add/versions/1.0.0/certificate"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/skills/add/versions/1.0.0/package"): (None, NOT_THE_AGENTS),
     ("POST", "/v1/skills"): (
         {"name": "add", "description": "x", "category": "x"},
         only("operator", "author", "customer_admin", status=409),
     ),
-    ("GET", "/v1/skill-diagnostics"): (None, ALL),
+    ("GET", "/v1/skill-diagnostics"): (None, PEOPLE),
     ("POST", "/v1/skills/batch"): (
         {},
         only("operator", "author", "customer_admin", status=415),
@@ -68,21 +71,21 @@ TABLE: dict[tuple[str, str], tuple[Any, dict[str, int]]] = {
         {"channel": "production"},
         only("operator", "approver", status=409),
     ),
-    ("GET", "/v1/skills/add/channels"): (None, ALL),
-    ("GET", "/v1/skills/add/diff?from=1.0.0&to=1.0.0"): (None, ALL),
-    ("GET", "/v1/skills/add/impact"): (None, ALL),
-    ("GET", "/v1/skills/add/versions/1.0.0/impact"): (None, ALL),
-    ("GET", "/v1/certification-jobs"): (None, ALL),
+    ("GET", "/v1/skills/add/channels"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/skills/add/diff?from=1.0.0&to=1.0.0"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/skills/add/impact"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/skills/add/versions/1.0.0/impact"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/certification-jobs"): (None, PEOPLE),
     ("GET", "/v1/certification-jobs/00000000-0000-0000-0000-000000000009"): (
         None,
-        only(status=404, other=404),
+        {**only(other=404), "agent": 403},
     ),
-    ("GET", "/v1/skills/add/versions/1.0.0/sign-offs"): (None, ALL),
+    ("GET", "/v1/skills/add/versions/1.0.0/sign-offs"): (None, NOT_THE_AGENTS),
     ("POST", "/v1/skills/add/versions/1.0.0/sign-offs"): (
         {"note": "  "},
         only("operator", "approver", status=422),
     ),
-    ("GET", "/v1/skills/add/versions/1.0.0/suppressions"): (None, ALL),
+    ("GET", "/v1/skills/add/versions/1.0.0/suppressions"): (None, NOT_THE_AGENTS),
     ("POST", "/v1/skills/add/versions/1.0.0/suppressions"): (
         {"fingerprint": "0", "reason": "short"},
         only("operator", "approver", status=422),
@@ -96,8 +99,8 @@ TABLE: dict[tuple[str, str], tuple[Any, dict[str, int]]] = {
         only("operator", "author", *MEMBERS),
     ),
     ("GET", "/v1/runs"): (None, ALL),
-    ("GET", "/v1/runs/{run_id}"): (None, ALL),
-    ("GET", "/v1/runs/{run_id}/explain"): (None, ALL),
+    ("GET", "/v1/runs/{run_id}"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/runs/{run_id}/explain"): (None, NOT_THE_AGENTS),
     ("POST", "/v1/runs/{run_id}/resolve"): (
         {"outcome": "failed", "evidence": {"a": 1}},
         only("operator", "approver", "customer_admin", status=409),
@@ -129,9 +132,9 @@ TABLE: dict[tuple[str, str], tuple[Any, dict[str, int]]] = {
     ("GET", "/v1/policies/99/preview"): (None, only("operator", "auditor", "approver", status=404)),
     ("POST", "/v1/policies/99/activate"): (None, only("operator", status=404)),
     ("GET", "/v1/artifacts"): (None, ALL),
-    ("GET", "/v1/artifacts/{artifact_id}"): (None, ALL),
-    ("GET", "/v1/artifacts/{artifact_id}/content"): (None, ALL),
-    ("GET", "/v1/artifacts/{artifact_id}/provenance"): (None, ALL),
+    ("GET", "/v1/artifacts/{artifact_id}"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/artifacts/{artifact_id}/content"): (None, NOT_THE_AGENTS),
+    ("GET", "/v1/artifacts/{artifact_id}/provenance"): (None, NOT_THE_AGENTS),
     ("GET", "/v1/audit"): (None, only("operator", "auditor", "approver", "customer_admin")),
     ("GET", "/v1/audit/checkpoint"): (None, only("operator", "auditor")),
     ("GET", "/v1/audit/checkpoints"): (None, only("operator", "auditor")),
@@ -302,6 +305,32 @@ async def test_roles(world: World, route: tuple[str, str], role: str) -> None:
         document = check_problem(answer)
         if expected[role] == 403:
             assert document["code"] in ("forbidden", "policy_denied")
+
+
+async def test_an_agent_sees_its_own_and_nothing_else(world: World) -> None:
+    async with world.running.http(world.tokens["agent"]) as http:
+        ran = (await http.post("/v1/runs", json={"skill_key": "weekly-digest", "input": {}})).json()
+        refused = (await http.post("/v1/runs", json={"skill_key": "add", "input": {}})).json()
+        assert (ran["status"], refused["code"]) == ("succeeded", "skill_not_allowed")
+        for query in ("", "?q=add", "?category=math", "?limit=1"):
+            listed = (await http.get(f"/v1/skills{query}")).json()["items"]
+            expected = [] if query in ("?q=add", "?category=math") else ["weekly-digest"]
+            assert [item["skill_key"] for item in listed] == expected
+        assert (await http.get("/v1/skills/weekly-digest")).status_code == 200
+        runs = {item["run_id"] for item in (await http.get("/v1/runs?limit=500")).json()["items"]}
+        assert {ran["run_id"], refused["run_id"]} <= runs
+        assert world.run_id not in runs
+        own = ran["artifacts"][0]["artifact_id"]
+        for path in (f"runs/{ran['run_id']}", f"artifacts/{own}", f"artifacts/{own}/provenance"):
+            assert (await http.get(f"/v1/{path}")).status_code == 200
+        items = (await http.get("/v1/artifacts?limit=500")).json()["items"]
+        assert {item["run_id"] for item in items} <= runs
+        agents = (await http.get("/v1/hired-agents")).json()["items"]
+        assert [item["hired_agent_id"] for item in agents] == [world.agent_id]
+    async with world.running.http(world.tokens["customer_member"]) as http:
+        seen = {item["run_id"] for item in (await http.get("/v1/runs?limit=500")).json()["items"]}
+        assert {world.run_id, ran["run_id"]} <= seen
+        assert len((await http.get("/v1/skills")).json()["items"]) > 1
 
 
 @pytest.mark.parametrize("route", TABLE, ids=" ".join)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from tests.support.platform import NewPlatform, Running
@@ -108,25 +109,33 @@ async def test_head_has_no_body(served: tuple[Running, int]) -> None:
 
 
 async def test_a_body_without_end_is_cut_off(served: tuple[Running, int]) -> None:
-    running, port = served
+    # The answer may be lost where the server hangs up while the caller still writes: TCP resets the connection.
+    answers = [await _endless(*served) for _ in range(5)]
+    assert all(sent < 64 * 1024 * 1024 for sent, _ in answers)
+    heads = {first.split(b"\r\n")[0] for _, first in answers if first}
+    assert len(heads) == 1
+    assert b" 413 " in heads.pop()
+
+
+async def _endless(running: Running, port: int) -> tuple[int, bytes]:
+    """Send a body until somebody has enough: bytes that were sent, and what came back."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = request(
         running, "POST /v1/tokens", "Transfer-Encoding: chunked", "Content-Type: application/json"
     )
     writer.write(head)
     answer = asyncio.create_task(reader.read(4096))
-    sent = 0
-    try:
+    sent, first = 0, b""
+    with suppress(ConnectionError):
         while not answer.done() and sent < 64 * 1024 * 1024:
             writer.write(b"100000\r\n" + b"x" * 0x100000 + b"\r\n")
             await writer.drain()
             sent += 0x100000
             await asyncio.sleep(0)
-    except ConnectionError:
-        pass
-    first = await asyncio.wait_for(answer, 20)
+    with suppress(ConnectionError):
+        first = await asyncio.wait_for(answer, 20)
     writer.close()
-    assert b" 413 " in first.split(b"\r\n")[0]
+    return sent, first
 
 
 async def test_a_caller_that_leaves_loses_no_run(served: tuple[Running, int]) -> None:

@@ -82,6 +82,11 @@ async def find(client: LiveryClient, wanted: str, workspace: str | None) -> Hire
                 f"{len(found)} hired agents are called {wanted!r}.",
                 "Say which: --workspace, or the id that `livery agents list` shows.",
             )
+    if (await client.whoami())["role"] == "agent":  # which sees itself alone
+        raise UsageError(
+            f"The token is that of another agent than {wanted!r}.",
+            "Use the token of this agent, or name the agent of the token.",
+        )
     raise UsageError(f"No hired agent is called {wanted!r}.", "See `livery agents list`.")
 
 

@@ -211,7 +211,8 @@ class _Parts:
         self.tokens = Tokens(self.identity, self.access, now, uuid7)
         certificates = PostgresCertificates(database)
         self.skills = PostgresCatalog(database)
-        self.catalog = Catalog(self.skills, self.access, now, uuid7)
+        self.hiring = PostgresHiring(database)
+        self.catalog = Catalog(self.skills, self.access, self.hiring, now, uuid7)
         here = Installation(
             settings.version, system().lower(), has_program=lambda n: which(n) is not None
         )
@@ -295,7 +296,6 @@ class _Parts:
         self.artifacts = Artifacts(
             PostgresArtifacts(database), self.access, certificates.statement, signer.public_keys
         )
-        self.hiring = PostgresHiring(database)
         self.roles = PostgresRoles(database)
         self.bindings = PostgresBindings(database)
         # Every place that composes skills; a test finds a table that refers to skills and is not here.

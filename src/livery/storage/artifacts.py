@@ -22,10 +22,12 @@ class PostgresArtifacts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, artifact_id: UUID, workspaces: Sequence[UUID]) -> Artifact | None:
-        """One artifact without its bytes."""
+    async def get(
+        self, artifact_id: UUID, workspaces: Sequence[UUID], agent: UUID | None
+    ) -> Artifact | None:
+        """One artifact without its bytes; where an `agent` is named, one that it made."""
         async with self._database.read(workspaces) as tx:
-            row = await tx.row("artifact_get", artifact_id)
+            row = await tx.row("artifact_get", artifact_id, agent)
         return _artifact(row) if row else None
 
     async def content(self, artifact_id: UUID, workspaces: Sequence[UUID]) -> bytes | None:
@@ -40,12 +42,13 @@ class PostgresArtifacts:
         *,
         run_id: UUID | None,
         name: str | None,
+        agent: UUID | None,
         before: UUID | None,
         limit: int,
     ) -> list[Artifact]:
         """Newest first (artifact ids are UUIDv7: their order is that of time)."""
         async with self._database.read(workspaces) as tx:
-            rows = await tx.rows("artifact_list", run_id, name, limit, before)
+            rows = await tx.rows("artifact_list", run_id, name, limit, before, agent)
         return [_artifact(row) for row in rows]
 
     async def journal_position(

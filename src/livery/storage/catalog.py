@@ -62,6 +62,7 @@ class PostgresCatalog:
                 listing.owner,
                 listing.owned_by,
                 listing.after[1] if listing.after else None,
+                None if listing.only is None else list(listing.only),
             )
         return [_skill(row) for row in rows]
 

@@ -63,12 +63,13 @@ class PostgresEffects:
         *,
         run_id: UUID | None,
         state: str | None,
+        agent: UUID | None,
         before: UUID | None,
         limit: int,
     ) -> list[Effect]:
         """Effects, newest first."""
         async with self._database.read(workspaces) as tx:
-            rows = await tx.rows("effect_list", run_id, state, before, limit)
+            rows = await tx.rows("effect_list", run_id, state, before, limit, agent)
         return [_effect(row) for row in rows]
 
     async def resolve(

@@ -103,6 +103,12 @@ class PostgresHiring:
             for row, skills in zip(rows, held, strict=True)
         ]
 
+    async def entitled(self, hired_agent_id: UUID, workspace_id: UUID) -> frozenset[UUID]:
+        """See services.catalog.ports.Entitlements."""
+        async with self._database.read([workspace_id]) as tx:
+            rows = await tx.rows("hired_agent_list", hired_agent_id)
+        return frozenset(item.skill_id for row in rows for item in _entitlements(row))
+
     async def uses_of(
         self, skill_id: UUID, version: str | None, workspaces: Sequence[UUID]
     ) -> Sequence[Use]:

@@ -108,13 +108,14 @@ class PostgresRuns:
         status: str | None,
         code: str | None,
         skill_key: str | None,
+        agent: UUID | None,
         before: UUID | None,
         limit: int,
     ) -> list[RunRecord]:
         """Runs, newest first."""
         async with self._database.read(workspaces) as tx:
             rows = await tx.rows(
-                "run_list", status, code, skill_key, before, limit, list(workspaces)
+                "run_list", status, code, skill_key, before, limit, list(workspaces), agent
             )
         return [_run(row) for row in rows]
 

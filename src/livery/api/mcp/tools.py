@@ -36,8 +36,6 @@ class Tools:
         catalog = self._services.catalog
         tools = []
         for agent in await self._services.hiring.list(caller):
-            if agent.hired_agent_id != caller.hired_agent_id:
-                continue
             for entitled in agent.skills:
                 skill = await catalog.get(caller, str(entitled.skill_id))
                 version = await catalog.version(skill, entitled.version)

@@ -71,9 +71,7 @@ class Approvals:
     async def get(self, caller: Principal, approval_id: str) -> Approval:
         """One approval; an agent sees its own ones only. Raises not_found."""
         found = await self._store.get(approval_id, await self._access.visible(caller))
-        if found is None or (
-            caller.role == "agent" and found.hired_agent_id != caller.hired_agent_id
-        ):
+        if found is None or not caller.sees(found.hired_agent_id):
             raise NotFound(message=f"There is no approval {approval_id}.")
         return found
 

@@ -25,9 +25,7 @@ class CodeGrants:
     async def list(self, caller: Principal) -> list[CodeGrant]:
         """The live grants that this caller sees, newest first; an agent sees its own."""
         found = await self._store.list(await self._access.visible(caller), _MOST)
-        if caller.role != "agent":
-            return found
-        return [item for item in found if item.hired_agent_id == caller.hired_agent_id]
+        return [item for item in found if caller.sees(item.hired_agent_id)]
 
     async def revoke(self, caller: Principal, grant_id: UUID, correlation_id: str = "") -> None:
         """Forget a grant, or a denial that was remembered: the next call asks again. Raises forbidden, not_found."""

@@ -42,12 +42,12 @@ class StandingApprovals:
     async def list(self, caller: Principal) -> list[StandingGrant]:
         """Those that this caller sees, newest first; an agent sees its own."""
         found = await self._store.list(await self._access.visible(caller), None, _LISTED)
-        return [item for item in found if _sees(caller, item)]
+        return [item for item in found if caller.sees(item.hired_agent_id)]
 
     async def get(self, caller: Principal, standing_id: str) -> StandingGrant:
         """One of them. Raises not_found."""
         found = await self._store.list(await self._access.visible(caller), standing_id, 1)
-        if not found or not _sees(caller, found[0]):
+        if not found or not caller.sees(found[0].hired_agent_id):
             raise NotFound(message=f"There is no standing approval {standing_id}.")
         return found[0]
 
@@ -135,10 +135,6 @@ def _possible(found: Subject) -> None:
     if refused is not None:
         badge = f"{found.skill_key}@{found.version}"
         raise StandingNotPossible(message=f"{badge}: {refused[0]}", remedy=refused[1])
-
-
-def _sees(caller: Principal, item: StandingGrant) -> bool:
-    return caller.role != "agent" or item.hired_agent_id == caller.hired_agent_id
 
 
 def _entry(step: str, granted: NewStanding, correlation_id: str) -> Entry:

@@ -71,8 +71,9 @@ class Artifacts:
         self._keys = keys
 
     async def get(self, caller: Principal, artifact_id: UUID) -> Artifact:
-        """One artifact; raises not_found, also for another workspace's."""
-        artifact = await self._store.get(artifact_id, await self._access.visible(caller))
+        """One artifact; raises not_found, also for another workspace's, and for an agent also for another caller's."""
+        visible = await self._access.visible(caller)
+        artifact = await self._store.get(artifact_id, visible, caller.hired_agent_id)
         if artifact is None:
             raise ArtifactNotFound(message=f"There is no artifact {artifact_id}.")
         return artifact
@@ -94,7 +95,14 @@ class Artifacts:
     ) -> list[Artifact]:
         """Artifacts that this caller sees, newest first."""
         visible = await self._access.visible(caller)
-        return await self._store.list(visible, run_id=run_id, name=name, before=before, limit=limit)
+        return await self._store.list(
+            visible,
+            run_id=run_id,
+            name=name,
+            agent=caller.hired_agent_id,
+            before=before,
+            limit=limit,
+        )
 
     async def provenance(self, caller: Principal, artifact_id: UUID) -> Provenance:
         """Where an artifact comes from, checked against its bytes, its certificate and the record."""

@@ -12,8 +12,10 @@ from livery.services.artifacts.types import Artifact
 class ArtifactStore(Protocol):
     """Reads of artifacts; the journal writes them when it settles their run."""
 
-    async def get(self, artifact_id: UUID, workspaces: Sequence[UUID]) -> Artifact | None:
-        """One artifact without its bytes."""
+    async def get(
+        self, artifact_id: UUID, workspaces: Sequence[UUID], agent: UUID | None
+    ) -> Artifact | None:
+        """One artifact without its bytes; where an `agent` is named, one that it made."""
 
     async def content(self, artifact_id: UUID, workspaces: Sequence[UUID]) -> bytes | None:
         """Its bytes."""
@@ -24,6 +26,7 @@ class ArtifactStore(Protocol):
         *,
         run_id: UUID | None,
         name: str | None,
+        agent: UUID | None,
         before: UUID | None,
         limit: int,
     ) -> list[Artifact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,7 +31,7 @@ from livery.services.catalog.owners import (
     key_held,
 )
 from livery.services.catalog.places import locate
-from livery.services.catalog.ports import CatalogStore
+from livery.services.catalog.ports import CatalogStore, Entitlements
 from livery.services.catalog.releases import judge
 from livery.services.catalog.types import Change, Listing, NewVersion, Offer, Skill, Version
 from livery.services.identity.access import Access, require
@@ -48,11 +49,13 @@ class Catalog:
         self,
         store: CatalogStore,
         access: Access,
+        entitlements: Entitlements,
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
     ) -> None:
         self._store = store
         self._access = access
+        self._entitlements = entitlements
         self._clock = clock
         self._new_id = new_id
 
@@ -197,14 +200,22 @@ class Catalog:
     async def get(self, caller: Principal, ref: str) -> Skill:
         """A skill by key, alias or id, and by `workspace:key` where more than one workspace has the key.
 
-        A workspace's own comes before the platform's. Raises not_found, and validation_error where staff name a key
-        that several workspaces have.
+        A workspace's own comes before the platform's; an agent finds the skills that it may use. Raises not_found, and
+        validation_error where staff name a key that several workspaces have.
         """
         slug, _, key = ref.rpartition(":")
         if slug:
             home = await self._access.workspace(caller, slug)
-            return await self.owned(Owner(home.workspace_id, home.slug), key)
-        return self._one(ref, await self._named(ref, await self._access.visible(caller)))
+            found = await self.owned(Owner(home.workspace_id, home.slug), key)
+        else:
+            found = self._one(ref, await self._named(ref, await self._access.visible(caller)))
+        only = await self._only(caller)
+        return self._one(ref, [found] if only is None or found.skill_id in only else [])
+
+    async def _only(self, caller: Principal) -> frozenset[UUID] | None:
+        if caller.hired_agent_id is None or caller.workspace_id is None:
+            return None
+        return await self._entitlements.entitled(caller.hired_agent_id, caller.workspace_id)
 
     async def seen_from(self, workspace_id: UUID, ref: str) -> Skill:
         """What a reference means inside of one workspace: its own skill, or the platform's."""
@@ -234,11 +245,13 @@ class Catalog:
         return await self._access.visible(caller)
 
     async def search(self, caller: Principal, listing: Listing) -> list[Skill]:
-        """Skills that this caller sees, by key. A status that is none is validation_error, with those that are."""
+        """Skills that this caller sees, by key; an agent sees those that it may use. A status that is none is
+        validation_error, with those that are."""
         if listing.status is not None and listing.status not in SKILL_VERSION.states:
             known = ", ".join(sorted(SKILL_VERSION.states))
             message = f"There is no status {listing.status!r}; one of: {known}."
             raise Invalid(message=message, violations=(Violation("/status", f"one of: {known}"),))
+        listing = replace(listing, only=await self._only(caller))
         return await self._store.skills(await self._access.visible(caller), listing)
 
     async def versions(self, skill: Skill) -> tuple[list[Version], dict[str, str]]:

@@ -28,7 +28,8 @@ from livery.services.catalog.types import (
     Remarks,
     Skill,
 )
-from livery.services.identity.types import Principal
+from livery.services.identity.access import require
+from livery.services.identity.types import PEOPLE, Principal
 
 BUNDLED_BY: Final = "platform:seed"
 """Who registers what comes with Livery. Precedence: bundled < user; what a user registered stays the newest."""
@@ -213,7 +214,8 @@ class Loader:
     async def said(
         self, caller: Principal, after: tuple[str, UUID] | None, limit: int
     ) -> Sequence[Remarks]:
-        """The skills that this caller sees of which something was said, by key."""
+        """The skills that this caller sees of which something was said, by key; none is for an agent."""
+        require(caller, *PEOPLE)
         return await self._store.notes(await self._catalog.visible(caller), after, limit)
 
 

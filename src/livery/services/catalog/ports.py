@@ -24,6 +24,13 @@ from livery.services.catalog.types import (
 )
 
 
+class Entitlements(Protocol):
+    """What hired agents may use."""
+
+    async def entitled(self, hired_agent_id: UUID, workspace_id: UUID) -> frozenset[UUID]:
+        """The skills of a hired agent."""
+
+
 class CatalogStore(Protocol):
     """Skills, versions and packages."""
 

@@ -114,7 +114,8 @@ class Move:
 class Listing:
     """Which skills to list: each filter is None where all will do; `query` is in websearch syntax.
 
-    `after` is key and workspace of the last skill of the page before; `owned_by` keeps what a workspace owns.
+    `after` is key and workspace of the last skill of the page before; `owned_by` keeps what a workspace owns, `only`
+    what is among these skills.
     """
 
     status: str | None = None
@@ -124,6 +125,7 @@ class Listing:
     after: tuple[str, UUID] | None = None
     limit: int = 100
     owned_by: UUID | None = None
+    only: frozenset[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)

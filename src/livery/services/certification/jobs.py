@@ -13,9 +13,9 @@ from livery.services.certification.certify import Certifier
 from livery.services.certification.job_runner import JobRunner, about
 from livery.services.certification.ports import CertificateStore, JobStore, Wakes
 from livery.services.certification.types import Certification, Job
-from livery.services.identity.access import Access
+from livery.services.identity.access import Access, require
 from livery.services.identity.errors import Invalid, NotFound
-from livery.services.identity.types import Principal
+from livery.services.identity.types import PEOPLE, Principal
 
 WAIT_S = 30.0
 """How long a certification is waited for before its job is the answer."""
@@ -106,7 +106,8 @@ class Jobs:
             pause = min(pause * 1.5, _LAST_PAUSE_S)
 
     async def get(self, caller: Principal, job_id: UUID) -> Job:
-        """One job that this caller may see."""
+        """One job that this caller may see; none is for an agent."""
+        require(caller, *PEOPLE)
         job = await self._store.get(job_id, await self._access.visible(caller))
         if job is None:
             raise NotFound(message=f"There is no certification job {job_id}.")
@@ -115,7 +116,8 @@ class Jobs:
     async def search(
         self, caller: Principal, *, state: str | None, before: UUID | None, limit: int
     ) -> list[Job]:
-        """Jobs that this caller may see, newest first."""
+        """Jobs that this caller may see, newest first; none is for an agent."""
+        require(caller, *PEOPLE)
         if state is not None and state not in STATES:
             raise Invalid(message=f"A job is {', '.join(STATES)}; not {state!r}.")
         visible = await self._access.visible(caller)

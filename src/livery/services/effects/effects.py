@@ -42,7 +42,12 @@ class Effects:
             raise Invalid(message=f"A state is one of {', '.join(STATES)}.")
         visible = await self._access.visible(caller)
         return await self._store.list(
-            visible, run_id=run_id, state=state, before=before, limit=limit
+            visible,
+            run_id=run_id,
+            state=state,
+            agent=caller.hired_agent_id,
+            before=before,
+            limit=limit,
         )
 
     async def resolve(

@@ -33,6 +33,7 @@ class EffectStore(Protocol):
         *,
         run_id: UUID | None,
         state: str | None,
+        agent: UUID | None,
         before: UUID | None,
         limit: int,
     ) -> list[Effect]:

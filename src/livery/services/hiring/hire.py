@@ -59,8 +59,8 @@ class Hiring:
         await self._store.add_type(agent_type, entry)
 
     async def list(self, caller: Principal) -> list[HiredAgent]:
-        """The hired agents that this caller sees."""
-        return await self._store.agents(await self._access.visible(caller))
+        """The hired agents that this caller sees; an agent sees itself."""
+        return await self._store.agents(await self._access.visible(caller), caller.hired_agent_id)
 
     async def hire(
         self,

@@ -10,7 +10,8 @@ from uuid import UUID
 from livery.kernel.approval import Person
 
 STAFF = frozenset({"operator", "approver", "author", "auditor"})
-ROLES = (*sorted(STAFF), "customer_admin", "customer_member", "agent")
+PEOPLE = (*sorted(STAFF), "customer_admin", "customer_member")
+ROLES = (*PEOPLE, "agent")
 
 AuthorizedWorkspaceId = NewType("AuthorizedWorkspaceId", UUID)
 """A workspace that this caller may act in; only `services.identity.authorize` makes one."""
@@ -35,6 +36,10 @@ class Principal:
     def person(self) -> Person:
         """Who that is, where people are told apart."""
         return Person(str(self.token_id), self.name, self.role, self.hand, self.makers)
+
+    def sees(self, hired_agent_id: UUID | None) -> bool:
+        """Whether what belongs to this hired agent, or to none, is for the caller: an agent sees its own alone."""
+        return self.role != "agent" or hired_agent_id == self.hired_agent_id
 
     @property
     def label(self) -> str:

@@ -41,7 +41,7 @@ class Explainer:
     async def explain(self, caller: Principal, run_id: UUID) -> dict[str, Any]:
         """The document of `GET /v1/runs/{id}/explain`; raises not_found, also for another workspace's run."""
         record = await self._runs.get(run_id, await self._access.visible(caller))
-        if record is None:
+        if record is None or not caller.sees(record.hired_agent_id):
             raise RunNotFound(message=f"There is no run {run_id}.")
         envelope = envelope_of(record)
         contract = await self._again(record)

@@ -77,10 +77,11 @@ class RunStore(Protocol):
         status: str | None,
         code: str | None,
         skill_key: str | None,
+        agent: UUID | None,
         before: UUID | None,
         limit: int,
     ) -> list[RunRecord]:
-        """Runs, newest first (run ids are UUIDv7: their order is that of time)."""
+        """Runs, newest first (run ids are UUIDv7: their order is that of time); those of one hired `agent`."""
 
     async def held(self, workspace_id: UUID, skill_key: str, key: str) -> Held | None:
         """What an idempotency key stands for."""

@@ -22,9 +22,9 @@ class RunQueries:
         self._access = access
 
     async def get(self, caller: Principal, run_id: UUID) -> RunRecord:
-        """One run; raises not_found, also for another workspace's."""
+        """One run; raises not_found, also for another workspace's, and for an agent also for another caller's."""
         record = await self._store.get(run_id, await self._access.visible(caller))
-        if record is None:
+        if record is None or not caller.sees(record.hired_agent_id):
             raise RunNotFound(message=f"There is no run {run_id}.")
         return record
 
@@ -41,7 +41,13 @@ class RunQueries:
         """Runs that this caller sees, newest first."""
         visible = await self._access.visible(caller)
         return await self._store.list(
-            visible, status=status, code=code, skill_key=skill_key, before=before, limit=limit
+            visible,
+            status=status,
+            code=code,
+            skill_key=skill_key,
+            agent=caller.hired_agent_id,
+            before=before,
+            limit=limit,
         )
 
 

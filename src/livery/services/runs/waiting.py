@@ -70,10 +70,7 @@ class Waiting:
         require(caller, "operator", "customer_admin", "customer_member", "agent")
         visible = await self._access.visible(caller)
         record = await self._runs.get(run_id, visible)
-        mine = caller.role != "agent" or (
-            record is not None and record.hired_agent_id == caller.hired_agent_id
-        )
-        if record is None or not mine:
+        if record is None or not caller.sees(record.hired_agent_id):
             raise RunNotFound(message=f"There is no run {run_id}.")
         if record.status == "running":
             raise LiveryError(

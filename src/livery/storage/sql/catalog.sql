@@ -10,7 +10,7 @@ select s.*, w.slug as workspace, v.version, v.digest, v.status from livery.skill
         or starts_with(s.skill_key, $3::text))
    and ($4::text is null or (s.skill_key, s.workspace_id) > ($4, $9::uuid))
    and ($6::text is null or s.category = $6) and ($7::text is null or s.owner = $7)
-   and ($8::uuid is null or s.workspace_id = $8)
+   and ($8::uuid is null or s.workspace_id = $8) and ($10::uuid[] is null or s.skill_id = any ($10))
  order by s.skill_key, s.workspace_id limit $5
 
 -- name: version_registered

@@ -18,9 +18,10 @@ update livery.effect set state = $2, evidence = $3, changed_at = clock_timestamp
 
 -- name: effect_list
 select effect_id, run_id, workspace_id, action, target, request_hash, state, evidence, at
-  from livery.effect
+  from livery.effect e
  where ($1::uuid is null or run_id = $1) and ($2::text is null or state = $2)
    and ($3::uuid is null or effect_id < $3)
+   and ($5::uuid is null or exists (select from livery.run r where r.run_id = e.run_id and r.hired_agent_id = $5))
  order by effect_id desc limit $4
 
 -- name: run_unknown

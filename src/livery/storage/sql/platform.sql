@@ -261,6 +261,7 @@ select r.run_id, r.workspace_id, r.hired_agent_id, r.skill_key, r.skill_version,
  where r.workspace_id = any ($6::uuid[])
    and ($1::text is null or r.status = $1) and ($2::text is null or r.code = $2)
    and ($3::text is null or r.skill_key = $3) and ($4::uuid is null or r.run_id < $4)
+   and ($7::uuid is null or r.hired_agent_id = $7)
  order by r.run_id desc limit $5
 
 -- name: run_held
@@ -272,16 +273,18 @@ select i.run_id, i.args_hash, r.status, r.envelope::text as envelope
 
 -- name: artifact_get
 select artifact_id, run_id, workspace_id, skill_key, skill_version, name, media_type, size, sha256,
-    statement::text as statement, created_at from livery.artifact where artifact_id = $1
+    statement::text as statement, created_at from livery.artifact a where artifact_id = $1
+   and ($2::uuid is null or exists (select from livery.run r where r.run_id = a.run_id and r.hired_agent_id = $2))
 
 -- name: artifact_content
 select content from livery.artifact where artifact_id = $1
 
 -- name: artifact_list
 select artifact_id, run_id, workspace_id, skill_key, skill_version, name, media_type, size, sha256,
-    statement::text as statement, created_at from livery.artifact
+    statement::text as statement, created_at from livery.artifact a
  where ($1::uuid is null or run_id = $1) and ($2::text is null or name = $2)
    and ($4::uuid is null or artifact_id < $4)
+   and ($5::uuid is null or exists (select from livery.run r where r.run_id = a.run_id and r.hired_agent_id = $5))
  order by artifact_id desc limit $3
 
 -- name: journal_position
