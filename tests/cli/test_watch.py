@@ -14,7 +14,7 @@ import pytest
 
 from livery.cli.scaffold import write_skill
 
-WAIT_S = 60
+WAIT_S = 240
 
 
 class Watched:
@@ -132,6 +132,20 @@ def test_a_loop_is_ended_by_its_time_or_by_the_next_save(start, folder):
     assert watched.end() == 0  # Ctrl-C in the middle of a check
     assert running
     assert not [pid for pid in running if _alive(pid)]
+
+
+def test_a_loop_ends_with_a_watch_that_was_killed(start, folder):
+    (folder / "scripts" / "skill.py").write_text("while True: pass\n")
+    watched = start(folder, "--timeout", "600")
+    watched.until("first check")
+    deadline = time.monotonic() + WAIT_S
+    while not (running := children(watched.process.pid)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    watched.end(signal.SIGKILL)
+    while any(_alive(pid) for pid in running):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_folder_that_goes_and_comes_back(start, folder, tmp_path):

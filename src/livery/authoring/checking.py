@@ -81,6 +81,8 @@ class Checking:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._out.close()
         self._err.close()
 
@@ -91,7 +93,7 @@ class Checking:
         folders = [str(folder) for folder in self._left]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "livery.authoring.child", self._mode, *folders, *self._entry],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closed when this process ends: the child ends with it
             stdout=self._out,
             stderr=self._err,
             start_new_session=True,  # one signal ends it with all that it started

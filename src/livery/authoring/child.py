@@ -4,12 +4,14 @@
     child derive FOLDER [ENTRY]    one JSON line: the derived contract, or the error
 
 The first line is ``{}``: ready. What the code prints goes to stderr, so that it cannot speak for
-the check.
+the check. It ends with whoever started it, whose end of stdin closes then, however that came.
 """
 
 import json
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,10 @@ def main(arguments: list[str]) -> int:
     """Do what is asked; see the module."""
     speak = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    threading.Thread(target=_end_with, args=(os.dup(0),), daemon=True).start()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     sys.dont_write_bytecode = True
     mode, *rest = arguments
 
@@ -37,6 +43,13 @@ def main(arguments: list[str]) -> int:
     speak.flush()
     # Threads that the code left behind are no reason to stay.
     os._exit(0)
+
+
+def _end_with(parent: int) -> None:
+    """End this process and all that it started once nobody holds the other end of `parent` any more."""
+    while os.read(parent, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 def _derived(folder: Path, entry: str | None) -> dict[str, Any]:
