@@ -6,7 +6,7 @@ import pytest
 from tests.api.conftest import World
 from tests.api.test_roles import check_problem
 
-ROLE = {"name": "Adder", "description": "Adds.", "skills": ["add", "weekly-digest@1.0.0"]}
+ROLE = {"name": "Adder", "description": "Adds.", "skills": ["add", "weekly-digest@1.1.0"]}
 
 
 async def ask(
@@ -29,7 +29,7 @@ async def test_a_job_role(world: World) -> None:
     assert role["certified_version"] is None
     assert [(item["skill_key"], item["version"], item["status"]) for item in role["skills"]] == [
         ("add", "1.0.0", "certified"),
-        ("weekly-digest", "1.0.0", "certified"),
+        ("weekly-digest", "1.1.0", "certified"),
     ]
     done = await ask(world, "POST", "/job-roles/adder/certify", role="approver")
     assert (done.status_code, done.json()["status"]) == (200, "certified")
@@ -126,7 +126,7 @@ async def test_a_key_is_taken(world: World) -> None:
 
 async def test_a_binding_and_a_run_through_it(world: World) -> None:
     slot = "/bindings/sums.main"
-    digest = {"skill": "weekly-digest", "version": "1.0.0"}
+    digest = {"skill": "weekly-digest", "version": "1.1.0"}
     made = await ask(world, "PUT", slot, digest, "customer_admin")
     assert made.status_code == 200
     await ask(world, "PUT", slot, {"skill": "add", "version": "1.0.0"}, "customer_admin")

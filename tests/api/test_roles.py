@@ -61,7 +61,7 @@ TABLE: dict[tuple[str, str], tuple[Any, dict[str, int]]] = {
     ("POST", "/v1/skills/add/versions/1.0.0/deprecate"): ({"reason": "\x00"}, ALL_UNREADABLE),
     # A version that was used is never deleted.
     ("DELETE", "/v1/skills/weekly-digest"): (None, only("operator", status=409)),
-    ("DELETE", "/v1/skills/weekly-digest/versions/1.0.0"): (None, only("operator", status=409)),
+    ("DELETE", "/v1/skills/weekly-digest/versions/1.1.0"): (None, only("operator", status=409)),
     ("POST", "/v1/skills/add/promote"): ({"channel": "staging"}, only("operator", "approver")),
     ("POST", "/v1/skills/add/versions/1.0.0/promote"): (
         {"channel": "staging"},
@@ -279,7 +279,8 @@ def check_problem(answer: Any) -> dict[str, Any]:
 
 def test_the_table_knows_every_route(world: World) -> None:
     listed = {
-        (method, path.partition("?")[0].replace("weekly-digest", "add")) for method, path in TABLE
+        (method, path.partition("?")[0].replace("weekly-digest", "add").replace("1.1.0", "1.0.0"))
+        for method, path in TABLE
     }
     schema = world.running.platform.app.openapi()
     for path, operations in schema["paths"].items():

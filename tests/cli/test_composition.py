@@ -159,5 +159,5 @@ async def test_bindings(running: Running, livery: Livery) -> None:
 async def test_a_degraded_agent_says_which_skill(running: Running, livery: Livery) -> None:
     await running.platform.services.catalog.revoke(running.operator, "weekly-digest", None, "x")
     listed = await livery("agents", "list")
-    for said in ("degraded", "weekly-digest@1.0.0 (revoked)"):
+    for said in ("degraded", "weekly-digest@1.1.0 (revoked)"):
         assert said in listed.stdout

@@ -75,7 +75,7 @@ def set_binding(
 ) -> None:
     """Fill a slot with a pinned version, or with what a channel names.
 
-    Example: livery bindings set weekly_digest.main weekly-digest@1.0.0
+    Example: livery bindings set weekly_digest.main weekly-digest@1.1.0
     """
     key, _, version = skill.partition("@")
     if bool(version) == bool(channel):

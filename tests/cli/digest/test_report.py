@@ -55,6 +55,15 @@ def test_what_is_unknown_is_not_zero():
     assert "nothing to compare" in shown
 
 
+def test_it_says_how_many_bad_lines_there_are_and_how_many_are_listed():
+    found = result()
+    found["quality"] |= {"total": 1_504}
+    shown = " ".join(rendered(found, 160).split())
+    listed = len(found["quality"]["bad_lines"])
+    assert "… and 1,499 more, in digest.json: the first" in shown
+    assert f"the first {listed}, of every file some, and how many in each file" in shown
+
+
 def test_an_empty_digest_has_no_empty_sections():
     empty = result(by_model=[], tools=[], by_day=[], projects=[], wins=[], blockers=[], actions=[])
     empty["quality"]["bad_lines"] = []

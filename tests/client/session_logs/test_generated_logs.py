@@ -49,3 +49,31 @@ def test_reading_in_slices_and_twice_changes_nothing(tmp_path: Path) -> None:
     views = open_rows(tmp_path, sliced, whole, sliced)
     check(digest_report(run_digest(views, **PERIOD)[0]), totals)
     views.close()
+
+
+def test_a_noisy_file_hides_no_bad_line_of_another(tmp_path: Path) -> None:
+    good = generate(tmp_path / "logs", 200_000)
+    counts = {"a-noisy.jsonl": 1_500, "b.jsonl": 3, "z.jsonl": 1}
+    for name, lines in counts.items():
+        (tmp_path / "logs" / name).write_text("no json\n" * lines)
+    views = open_logs(tmp_path, tmp_path / "logs")
+    output, artifacts = run_digest(views, **PERIOD)
+    report = digest_report(output)
+    total = 1_504 + len(good.bad_lines)
+    assert report["bad_lines_total"] == total
+    # By hand: of the noisy file the reader names 1,000 and counts 500, and the digest lists 1,000 in all.
+    assert len(report["bad_lines"]) == 1_000
+    assert output["quality"]["complete"] is False
+    listed = [(Path(line["file"]).name, line["line"]) for line in report["bad_lines"]]
+    assert [at for at in listed if at[0] in ("b.jsonl", "z.jsonl")] == [
+        *(("b.jsonl", n) for n in (1, 2, 3)), ("z.jsonl", 1),
+    ]  # fmt: skip
+    by_file = {Path(row["file"]).name: row["lines"] for row in report["bad_lines_by_file"]}
+    assert {name: by_file[name] for name in counts} == counts
+    assert sum(by_file.values()) == total
+    markdown = artifacts["digest.md"].decode()
+    assert f"Log lines with problems ({total:,})" in markdown
+    assert (
+        f"{total - 10:,} more; the first 1,000, of every file some, are in digest.json." in markdown
+    )
+    views.close()

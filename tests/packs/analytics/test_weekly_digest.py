@@ -143,7 +143,8 @@ def test_markdown_cannot_be_broken_by_what_logs_hold() -> None:
     bad = "x|y\n# <script>alert(1)</script> [a](http://b) `c`"
     _, context = digest({
         ("tool_calls", ("error",)): [{"error": bad, "errors": 1, "sessions": 1}],
-        ("bad_lines", ("file", "line", "reason")): [{"file": bad, "line": 1, "reason": bad}],
+        ("bad_lines", ("nth", "file", "line", "reason")): [{"file": bad, "line": 1, "reason": bad}],
+        ("bad_lines", ()): [{"lines": 1}],
     }, workspace=bad)  # fmt: skip
     text = context.artifacts["digest.md"][1].decode()
     assert "<script>" not in text

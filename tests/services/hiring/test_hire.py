@@ -33,7 +33,7 @@ async def test_a_hired_agent(running: Running) -> None:
     answer = await hire(running, name="Ann")
     assert answer.status_code == 201
     agent = answer.json()
-    assert agent["skills"] == [{"skill_key": "weekly-digest", "version": "1.0.0"}]
+    assert agent["skills"] == [{"skill_key": "weekly-digest", "version": "1.1.0"}]
     assert (agent["name"], agent["workspace"], agent["status"]) == ("Ann", "default", "active")
     assert (await hire(running, name="Ann")).json()["code"] == "already_exists"
     assert (await hire(running)).json()["name"] == "Weekly analyst"
@@ -42,7 +42,7 @@ async def test_a_hired_agent(running: Running) -> None:
         entries = (await http.get("/v1/audit", params={"kind": "agent.hired"})).json()["items"]
     assert [item["name"] for item in listed] == ["Resident analyst", "Ann", "Weekly analyst"]
     assert len(entries) == 3
-    assert entries[1]["body"]["skills"] == {"weekly-digest": "1.0.0"}
+    assert entries[1]["body"]["skills"] == {"weekly-digest": "1.1.0"}
 
 
 async def test_an_unknown_type(running: Running) -> None:

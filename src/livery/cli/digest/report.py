@@ -38,7 +38,7 @@ def report(result: Result, mark: Text | None = None, *, width: int = NARROW) -> 
         ("Highlights", points(result["projects"], _project)),
         ("Wins", points(result["wins"], _win)),
         ("Blockers", points(result["blockers"], _blocker)),
-        ("Log lines with problems", _bad_lines(result["quality"]["bad_lines"])),
+        ("Log lines with problems", _bad_lines(result["quality"])),
     ):
         if body is not None:
             parts += [Text(), Text(heading, style="bold"), look.indented(body)]
@@ -179,13 +179,18 @@ def _blocker(found: Result) -> Text:
     return Text.assemble(line(found["error"] or "–", "bold"), "  ", (said, look.SOFT))
 
 
-def _bad_lines(found: Sequence[Result]) -> Text | None:
+def _bad_lines(quality: Result) -> Text | None:
+    found = quality["bad_lines"]
     if not found:
         return None
-    rows = [line(f"{b['file']}:{b['line']}  {b['reason']}", look.WAIT) for b in found]
-    if len(rows) > MAX_BAD_LINES:
-        more = f"… and {len(rows) - MAX_BAD_LINES:,} more, in digest.json"
-        rows = [*rows[:MAX_BAD_LINES], Text(more, style=look.WAIT)]
+    shown = found[:MAX_BAD_LINES]
+    rows = [line(f"{b['file']}:{b['line']}  {b['reason']}", look.WAIT) for b in shown]
+    total = quality.get("total", len(found))
+    if total > len(shown):
+        more = f"… and {total - len(shown):,} more, in digest.json"
+        if total > len(found):
+            more += f": the first {len(found):,}, of every file some, and how many in each file"
+        rows.append(Text(more, style=look.WAIT))
     return Text("\n").join(rows)
 
 

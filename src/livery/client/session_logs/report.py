@@ -18,7 +18,9 @@ def digest_report(
     `provenance` is what the run says of itself (skill, version, digest, run, fingerprints);
     `pending` are lines that this ingestion found half-written. A cost is USD, null where it is
     not known; tokens are null where no answer logged them, else those of `answers_with_usage`; a
-    model without a price has `cost_usd: null` and `cost: "unpriced"`.
+    model without a price has `cost_usd: null` and `cost: "unpriced"`. `bad_lines` are the first
+    1,000, of every file some; `bad_lines_total` counts all of them, `bad_lines_by_file` those that
+    were read, for the 100 files with most.
     """
     overview = result["overview"]
     sessions = overview["sessions"]
@@ -27,7 +29,8 @@ def digest_report(
         {"file": line["file"], "line": line["line"], "reason": line["reason"]}
         for line in result["quality"]["bad_lines"]
     ]
-    bad += [{"file": p.file, "line": p.line, "reason": p.reason} for p in pending]
+    more = [{"file": p.file, "line": p.line, "reason": p.reason} for p in pending]
+    quality = result["quality"]
     return {
         "period": dict(result["period"]),
         "sessions": {
@@ -48,7 +51,11 @@ def digest_report(
         "errors": overview["errors"],
         "cost_usd": overview["cost_usd"],
         "unpriced_models": list(overview["unpriced_models"]),
-        "bad_lines": sorted(bad, key=lambda line: (line["file"], line["line"], line["reason"])),
+        "bad_lines": sorted(
+            [*bad, *more], key=lambda line: (line["file"], line["line"], line["reason"])
+        ),
+        "bad_lines_total": quality.get("total", len(bad)) + len(more),
+        "bad_lines_by_file": list(quality.get("by_file", [])),
         "provenance": dict(provenance or {}),
     }
 

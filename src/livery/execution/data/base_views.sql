@@ -214,4 +214,8 @@ left join prices p
 left join session_state s on s.session = n.session
 
 -- view: bad_line_base
-select file, line, label, reason from raw_bad_lines group by file, line, label, reason
+select file, line, label, reason,
+    -- A reader that has named very many of one file says how many more there are, as one line.
+    coalesce(try_cast(regexp_extract(reason, '^([0-9]+) more bad lines$', 1) as bigint), 1) as lines,
+    row_number() over (partition by file order by line, reason) as nth
+from raw_bad_lines group by file, line, label, reason

@@ -60,6 +60,7 @@ class Report:
     models: tuple[ModelRow, ...]
     lists: tuple[tuple[str, str, tuple[tuple[str, Any], ...]], ...]
     bad_lines: int
+    listed_lines: int
     outcome_rule: str
 
 
@@ -68,7 +69,10 @@ def view(document: Mapping[str, Any]) -> Report:
     overview = _map(document.get("overview"))
     sessions = _map(overview.get("sessions"))
     models = tuple(_model(row) for row in _rows(document.get("by_model")))
-    bad_lines = _map(document.get("quality")).get("bad_lines")
+    quality = _map(document.get("quality"))
+    bad_lines = quality.get("bad_lines")
+    listed = len(bad_lines) if isinstance(bad_lines, list) else 0
+    total = quality.get("total")
     return Report(
         period=period(_map(document.get("period"))),
         scope=f"{_count(sessions.get('total'), 'session')} from "
@@ -89,7 +93,8 @@ def view(document: Mapping[str, Any]) -> Report:
             ("Highlights", "sessions", _pairs(document.get("projects"), "project", "total", 3)),
             ("Wins", "succeeded", _pairs(document.get("wins"), "project", "success", 5)),
         ),
-        bad_lines=len(bad_lines) if isinstance(bad_lines, list) else 0,
+        bad_lines=total if isinstance(total, int) else listed,
+        listed_lines=listed,
         outcome_rule=_text(sessions.get("outcome_rule")),
     )
 

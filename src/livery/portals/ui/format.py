@@ -27,11 +27,11 @@ def signed(value: object) -> str:
 
 
 def usd(value: object) -> str:
-    """US dollars: `$ 38.20`; four places below a cent, so that small costs do not read as none."""
+    """US dollars: `$ 38.20`; six places below a cent, as the terminal has them: small costs do not read as none."""
     if not _is_number(value):
         return DASH
     amount = float(value)
-    places = 4 if 0 < abs(amount) < 0.01 else 2
+    places = 6 if 0 < abs(amount) < 0.01 else 2
     return f"$ {amount:,.{places}f}"
 
 

@@ -9,7 +9,7 @@ from livery.authoring import Context
 OUTCOME_RULE = "outcome.v1"
 TOP_ERRORS, TOP_PROJECTS, TOP_WINS = 5, 3, 5
 LISTED_TOOLS = 100
-LISTED_BAD_LINES = 1000
+LISTED_BAD_LINES, LISTED_BAD_FILES = 1000, 100
 
 Period = Mapping[str, Any]
 
@@ -274,11 +274,24 @@ def _failed(ctx: Context, period: Period) -> list[dict[str, Any]]:
 
 
 def _quality(ctx: Context) -> dict[str, Any]:
+    """Return the bad lines: how many, the files with most of them, and of every file its first ones."""
+    files = ctx.data.query(
+        "bad_lines", ["file"], ["lines"], order_by=["-lines"], limit=LISTED_BAD_FILES
+    )
+    [all_of_them] = ctx.data.query("bad_lines", [], ["lines"]) or [{"lines": 0}]
+    total = all_of_them["lines"] or 0
     rows = ctx.data.query(
         "bad_lines",
-        ["file", "line", "reason"],
+        ["nth", "file", "line", "reason"],
         [],
-        order_by=["file", "line"],
+        order_by=["nth", "file"],
         limit=LISTED_BAD_LINES,
     )
-    return {"bad_lines": rows, "complete": len(rows) < LISTED_BAD_LINES}
+    listed = [{name: row[name] for name in ("file", "line", "reason")} for row in rows]
+    listed.sort(key=lambda row: (row["file"], row["line"], row["reason"]))
+    return {
+        "bad_lines": listed,
+        "total": total,
+        "by_file": files,
+        "complete": total == len(listed),
+    }

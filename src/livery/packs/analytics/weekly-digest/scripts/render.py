@@ -26,7 +26,10 @@ def _number(value: Any) -> str:
 
 
 def _money(cost: Any) -> str:
-    return "–" if cost is None else "unpriced" if cost == "unpriced" else f"$ {cost:,.2f}"
+    if cost is None or cost == "unpriced":
+        return "–" if cost is None else "unpriced"
+    # A small cost is not none; what is counted in are millionths.
+    return f"$ {cost:,.6f}" if 0 < cost < 0.01 else f"$ {cost:,.2f}"
 
 
 def _signed(value: Any) -> str:
@@ -158,12 +161,18 @@ def _tables(digest: Digest) -> list[str]:
         ["Tool", "Calls", "Errors"],
         [[_cell(t["tool"]), _number(t["calls"]), str(t["errors"])] for t in digest["tools"][:10]],
     )
-    bad = digest["quality"]["bad_lines"]
-    if bad:
-        shown = [
-            [_cell(b["file"]), str(b["line"]), _cell(b["reason"])] for b in bad[:MAX_BAD_LINES]
-        ]
-        lines += _table(f"Log lines with problems ({len(bad)})", ["File", "Line", "Reason"], shown)
+    return lines + _bad_lines(digest["quality"])
+
+
+def _bad_lines(quality: Digest) -> list[str]:
+    bad, total = quality["bad_lines"], quality["total"]
+    if not bad:
+        return []
+    shown = [[_cell(b["file"]), str(b["line"]), _cell(b["reason"])] for b in bad[:MAX_BAD_LINES]]
+    lines = _table(f"Log lines with problems ({total:,})", ["File", "Line", "Reason"], shown)
+    if total > len(shown):
+        where = f"the first {len(bad):,}, of every file some, are in digest.json"
+        lines += [f"{total - len(shown):,} more; {where}.", ""]
     return lines
 
 

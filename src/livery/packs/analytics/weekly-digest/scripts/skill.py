@@ -47,7 +47,7 @@ class Digest(TypedDict):
 
 @skill(
     "weekly-digest",
-    version="1.0.0",
+    version="1.1.0",
     description=(
         "Summarise a week of coding-agent sessions - outcomes, tokens and cost by model, tools, "
         "risk, velocity and recommended actions. Use when someone asks how the agents did this "
