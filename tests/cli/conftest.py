@@ -43,7 +43,7 @@ def platform(sample: ModuleType) -> Any:
     return sample.SamplePlatform()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # no test touches the home of whoever runs them
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("LIVERY_HOME", str(folder))
