@@ -216,6 +216,11 @@ def artifact(artifact_id: str, name: str, media_type: str, content: bytes) -> di
     }
 
 
+def use(kind: str, name: str, workspace: str, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "ref": f"ref-{name}", "name": name, "workspace": workspace,
+            "version": "1.2.0", "channel": None, **more}  # fmt: skip
+
+
 def approval(number: int, state: str, **more: Any) -> dict[str, Any]:
     return {
         "approval_id": f"apr_{number}",
@@ -279,6 +284,12 @@ class FakePlatform:
             approval(2, "requested"),
             approval(1, "expired"),
         ]
+        self.uses = [
+            use("agent_type", "Weekly analyst", "platform"),
+            *(use("hired_agent", name, place) for name, place in
+              (("Ana", "clinic-a"), ("Ben", "clinic-a"), ("Resident", "default"))),
+            use("hired_agent", "Old hand", "default", version="1.1.0"),
+        ]  # fmt: skip
         self.state = "verified"
         self.ready = {"database": True, "vault": True, "signing_key": True, "worker": True}
         self.fault: tuple[int, str] | None = None
@@ -328,6 +339,8 @@ class FakePlatform:
                 return self._page(found, asked)
             case ["skills", key] if any(s["skill_key"] == key for s in self.skills):
                 return JSONResponse(detail(next(s for s in self.skills if s["skill_key"] == key)))
+            case ["skills", key, "versions", *version, "impact"]:
+                return JSONResponse(self._impact(key, "/".join(version)))
             case ["skills", _, "versions", _, "certificate"]:
                 return JSONResponse(certificate())
             case ["runs"]:
@@ -356,6 +369,12 @@ class FakePlatform:
             case ["artifacts", one, "provenance"] if one in self.content:
                 return JSONResponse(self._provenance(one))
         return self._problem(request, 404, "not_found")
+
+    def _impact(self, key: str, version: str) -> dict[str, Any]:
+        uses = [u for u in self.uses if u["version"] == version]
+        kinds = [u["kind"] for u in uses]
+        return {"skill_key": key, "version": version, "uses": uses, "count": len(uses),
+                "kinds": {kind: kinds.count(kind) for kind in sorted(set(kinds))}}  # fmt: skip
 
     def _page(self, found: list[Any], asked: Any) -> Response:
         start, limit = int(asked.get("cursor", 0)), int(asked.get("limit", 100))

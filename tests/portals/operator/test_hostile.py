@@ -46,6 +46,7 @@ async def test_hostile_texts_everywhere(operator: Any, fake: Any, text: str) -> 
     fake.content["art-digest"] = (name, media_type, bad)
     fake.content["art-text"] = (text, "text/plain", text.encode())
     fake.state = text
+    fake.uses = [{**poison(one, text), "version": text} for one in fake.uses]
     pages = ["/skills", "/skills/weekly-digest", "/skills/weekly-digest?tab=contract",
              "/skills/weekly-digest?tab=versions", "/runs", f"/runs/{fake.runs[1]['run_id']}",
              "/artifacts/art-digest", "/artifacts/art-text", "/artifacts/art-text/provenance",

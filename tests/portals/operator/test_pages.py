@@ -66,6 +66,35 @@ async def test_a_skill_with_its_certificate(operator: Any) -> None:
     assert file.json()["payloadType"] == "application/vnd.in-toto+json"
 
 
+async def test_what_a_revocation_stops_is_who_uses_it_not_who_called_of_late(
+    operator: Any, fake: Any
+) -> None:
+    page = (await operator.get("/skills/weekly-digest")).text
+    panel = page.partition("If you revoke it")[2].partition("</section>")[0]
+    for words in (
+        "<dt>Hired agents denied on the next call</dt><dd>3</dd>", "<dt>Agent types</dt><dd>1</dd>",
+        "<dt>Channels left empty</dt><dd>production</dd>", "Ana", "Ben", "Resident", "clinic-a",
+        "livery skills impact weekly-digest@1.2.0",
+    ):  # fmt: skip
+        assert words in panel, words
+    assert "Old hand" not in panel
+    assert "last" not in panel
+    older = (await operator.get("/skills/weekly-digest?version=1.1.0")).text
+    assert "<dt>Hired agents denied on the next call</dt><dd>1</dd>" in older
+    assert "Old hand" in older
+    fake.uses = []
+    nobody = (await operator.get("/skills/weekly-digest")).text
+    assert "Nobody uses this version." in nobody
+    assert "<dt>Hired agents denied on the next call</dt><dd>0</dd>" in nobody
+
+
+async def test_many_uses_are_counted_in_full_and_named_in_part(operator: Any, fake: Any) -> None:
+    fake.uses = [{**fake.uses[1], "name": f"agent-{n:02}"} for n in range(50)]
+    page = (await operator.get("/skills/weekly-digest")).text
+    assert "<dd>50</dd>" in page
+    assert ("agent-19" in page, "agent-20" in page, "and 30 more" in page) == (True, False, True)
+
+
 async def test_a_skill_without_one_says_what_to_do(operator: Any) -> None:
     page = (await operator.get("/skills/campaign-pack")).text
     assert "livery skills certify campaign-pack" in page

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livery.client.documents import Certificate, Run, Skill, SkillDetail, SkillVersion
+from livery.client.livery_client import LiveryClient
+from livery.client.release_documents import Impact, Use
 from livery.portals.operator.documents import whole, wholes
 from livery.portals.operator.door import Door, is_htmx
 from livery.portals.operator.paging import window
@@ -19,6 +22,14 @@ STATUSES = ("certified", "pending_certification", "draft", "deprecated", "revoke
 TABS = ("certificate", "contract", "versions", "runs")
 LAST_RUNS = 5
 SEEN_RUNS = 100
+NAMED_USES = 20
+"""Uses that the page names; their numbers are always whole."""
+_KINDS = {
+    "agent_type": "Agent types",
+    "binding": "Bindings",
+    "hired_agent": "Hired agents denied on the next call",
+    "job_role": "Job roles",
+}
 
 
 async def catalog(request: Request) -> Response:
@@ -49,14 +60,16 @@ async def catalog(request: Request) -> Response:
 async def one(request: Request) -> Response:
     """One skill; `tab` and `version` choose what of it."""
     key = request.path_params["key"]
-    tab = request.query_params.get("tab", TABS[0])
+    asked = request.query_params.get("tab")
+    tab = asked if asked in TABS else TABS[0]
     door = Door.of(request)
     async with door.client(request) as platform:
         answered, ran = await asyncio.gather(
             platform.get_skill(key), platform.list_runs(skill_key=key, limit=SEEN_RUNS)
         )
-    skill, runs = _detail(answered), wholes(Run, ran)
-    version = chosen_version(skill, request.query_params.get("version"))
+        skill, runs = _detail(answered), wholes(Run, ran)
+        version = chosen_version(skill, request.query_params.get("version"))
+        used = await _uses(platform, key, skill, version["version"]) if tab == TABS[0] else None
     return door.page(
         request,
         "operator/skill.html",
@@ -65,10 +78,10 @@ async def one(request: Request) -> Response:
         certificate=version["certificate"],
         channels=_channels_of(skill, version["version"]),
         expires=_expires(version, door),
-        impact=impact(skill, version["version"], runs),
+        impact=impact(used) if used else None,
         runs=runs if tab == "runs" else runs[:LAST_RUNS],
         run_count=f"{len(runs)}{'+' if len(runs) == SEEN_RUNS else ''}",
-        tab=tab if tab in TABS else TABS[0],
+        tab=tab,
     )
 
 
@@ -89,16 +102,28 @@ def chosen_version(skill: SkillDetail, asked: str | None) -> SkillVersion:
     }
 
 
-def impact(skill: SkillDetail, version: str, runs: list[Run]) -> dict[str, Any]:
-    """What revoking a version would stop, as far as the last `SEEN_RUNS` runs show it."""
-    used = [run for run in runs if run["skill_version"] == version and run["status"] != "denied"]
+def impact(found: Impact) -> dict[str, Any]:
+    """What revoking a version would stop: how many of each kind, and which by name."""
+    kinds = {"hired_agent": 0, **(found["kinds"] or {})}
+    uses: list[Use] = wholes(Use, found["uses"] or [])
+    # The agents first: theirs are the calls that end.
+    uses.sort(key=lambda use: use["kind"] != "hired_agent")
     return {
-        "channels": _channels_of(skill, version),
-        "agents": len({run["hired_agent_id"] for run in used if run["hired_agent_id"]}),
-        "workspaces": len({run["workspace_id"] for run in used if run["workspace_id"]}),
-        "runs": len(used),
-        "of": len(runs),
+        "kinds": [(_KINDS.get(kind, kind), kinds[kind]) for kind in sorted(kinds, key=_by_weight)],
+        "uses": uses[:NAMED_USES],
+        "unnamed": max(0, len(uses) - NAMED_USES),
     }
+
+
+async def _uses(platform: LiveryClient, key: str, skill: SkillDetail, version: str) -> Impact:
+    """Who uses a version, as `livery skills impact` says it; nobody, where there is no version yet."""
+    found: Mapping[str, Any] = await platform.impact(key, version) if skill["versions"] else {}
+    used: Impact = whole(Impact, found)
+    return used
+
+
+def _by_weight(kind: str) -> tuple[bool, str]:
+    return kind != "hired_agent", kind
 
 
 def _detail(answered: SkillDetail) -> SkillDetail:
