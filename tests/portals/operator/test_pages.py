@@ -139,7 +139,7 @@ async def test_the_digest(operator: Any) -> None:
 
 
 async def test_no_digest_yet(operator: Any, fake: Any) -> None:
-    fake.content = {}
+    fake.runs = []
     page = await operator.get("/digest")
     assert page.status_code == 200
     assert "No digest yet" in page.text
@@ -245,3 +245,54 @@ async def test_the_digest_names_its_workspace(operator: Any, fake: Any) -> None:
     fake.runs[0]["workspace"] = "acme-<b>"
     page = (await operator.get("/artifacts/art-digest")).text
     assert "Weekly digest of <bdi>acme-&lt;b&gt;</bdi>" in page
+
+
+def digests(fake: Any, count: int) -> None:
+    """So many digests, newest first, each of a day and a workspace of its own."""
+    first, content = fake.runs[0], fake.content["art-digest"]
+    fake.runs = []
+    for n in range(count):
+        fake.content[f"art-{n}"] = content
+        days = {"from": f"2026-10-{n + 1:02}", "to": f"2026-10-{n + 2:02}"}
+        fake.runs.append(
+            {
+                **first,
+                "run_id": f"run-{n}",
+                "workspace": f"place-{n}",
+                "created_at": f"2026-11-21T08:{59 - n}:00Z",
+                "artifacts": [{"artifact_id": f"art-{n}", "name": "digest.json"}],
+                "envelope": {"ok": True, "result": {"period": days}, "error": None},
+            }
+        )
+
+
+async def test_any_recent_digest_can_be_chosen(operator: Any, fake: Any) -> None:
+    digests(fake, 3)
+    assert (await operator.get("/digest")).headers["location"] == "/artifacts/art-0"
+    page = (await operator.get("/artifacts/art-1")).text
+    chooser = page.partition('id="recent"')[2].partition("</details>")[0]
+    at = [chooser.index(f'href="/artifacts/art-{n}"') for n in range(3)]
+    assert at == sorted(at), "newest first"
+    for words in ("place-2", "3 Oct 2026", "21 Nov 2026 08:57:00"):
+        assert words in chooser, words
+    assert chooser.count('aria-current="true"') == 1
+    assert 'href="/artifacts/art-1" aria-current="true"' in chooser
+    assert "older than these" not in chooser
+
+
+async def test_the_recent_digests_are_bounded(operator: Any, fake: Any) -> None:
+    digests(fake, 25)
+    page = (await operator.get("/artifacts/art-24")).text
+    chooser = page.partition('id="recent"')[2].partition("</details>")[0]
+    assert chooser.count('href="/artifacts/') == 20
+    assert 'aria-current="true"' not in chooser
+    assert "older than these" in chooser
+
+
+async def test_a_run_whose_period_nobody_knows_is_a_dash(operator: Any, fake: Any) -> None:
+    digests(fake, 2)
+    fake.runs[0]["envelope"] = None
+    page = (await operator.get("/artifacts/art-1")).text
+    assert "<td><bdi>–</bdi></td>" in page
+    fake.runs[0]["artifacts"] = [{"artifact_id": "art-0", "name": "table.json"}]
+    assert 'id="recent"' not in (await operator.get("/artifacts/art-1")).text

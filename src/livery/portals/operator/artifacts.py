@@ -13,15 +13,15 @@ from starlette.responses import RedirectResponse, Response
 from livery.client.documents import Artifact
 from livery.client.errors import ApiProblem
 from livery.client.livery_client import LiveryClient
-from livery.portals.operator import digest
+from livery.portals.operator import digest, recent
 from livery.portals.operator.documents import whole
 from livery.portals.operator.door import Door
+from livery.portals.operator.recent import DIGEST_NAME, DIGEST_SKILL
 from livery.portals.ui.chart import THEMES
 from livery.portals.ui.format import CLIPPED, clip, pretty
 from livery.portals.ui.shield import SANDBOX
 
-DIGEST_SKILL, DIGEST_NAME, CHART_SUFFIX = "weekly-digest", "digest.json", ".vl.json"
-RECENT = 20
+CHART_SUFFIX = ".vl.json"
 SHOWN = 256 * 1024
 """Bytes of a text artifact that a page fetches to show; a larger one is a download."""
 
@@ -30,10 +30,9 @@ async def newest_digest(request: Request) -> Response:
     """The newest weekly digest, or how to get the first one."""
     door = Door.of(request)
     async with door.client(request) as platform:
-        named = await platform.list_artifacts(kind=DIGEST_NAME, limit=RECENT)
-    for artifact in named:  # newest first
-        if artifact["skill_key"] == DIGEST_SKILL:
-            return RedirectResponse(f"/artifacts/{quote(artifact['artifact_id'])}", 303)
+        newest = await recent.newest(platform)
+    if newest:
+        return RedirectResponse(f"/artifacts/{quote(newest, safe='')}", 303)
     return door.page(request, "operator/digest_none.html")
 
 
@@ -50,8 +49,12 @@ async def one(request: Request) -> Response:
         if _is_text(artifact) and (artifact["size"] or 0) <= SHOWN:
             content = await platform.artifact_content(artifact_id)
         report = _digest(artifact, content)
-        chart = await _chart_of(platform, artifact) if report else None
-        workspace = await _workspace_of(platform, artifact) if report else ""
+        if report:
+            chart, workspace, others = await asyncio.gather(
+                _chart_of(platform, artifact),
+                _workspace_of(platform, artifact),
+                recent.recent(platform),
+            )
     shared: dict[str, Any] = {"artifact": artifact, "state": state, "badge": _badge(artifact)}
     if report:
         return door.page(
@@ -61,6 +64,7 @@ async def one(request: Request) -> Response:
             report=digest.view(report),
             chart=chart,
             workspace=workspace,
+            recent=others,
             **shared,
         )
     return door.page(
