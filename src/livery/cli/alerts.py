@@ -10,6 +10,7 @@ from rich.text import Text
 from livery.cli import exits, look
 from livery.cli.text import line, text
 from livery.client import ApiProblem, RunDenied
+from livery.client.endings import way_out
 from livery.manifest.errors import LiveryError, Violation
 
 MAX_VIOLATIONS = 10
@@ -51,7 +52,7 @@ def envelope_panel(envelope: Mapping[str, Any]) -> Panel:
         exits.of_envelope(envelope),
         code=str(error.get("code") or envelope.get("code") or "internal_error"),
         reason=str(error.get("message") or "The run did not succeed."),
-        way_out=details.get("remedy") or ("Try again." if error.get("retryable") else None),
+        way_out=way_out(envelope),
         violations=[
             Violation(str(v.get("pointer", "")), str(v.get("message", "")))
             for v in details.get("violations") or ()

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from livery.client import ApiProblem, RunDenied
+from livery.client.endings import DENIED_CATEGORIES, ending
 from livery.manifest.errors import LiveryError
 
 DONE, FAILED, USAGE, DENIED, NEEDS_APPROVAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 OUTPUT_LOST = 74
 """The answer could not be written (EX_IOERR of sysexits.h): what was asked may be done all the same."""
 _REFUSED_STATUSES = frozenset({401, 403, 429})
-_DENIED_CATEGORIES = frozenset({"policy", "quota"})
+_OF_ENDING = {"done": DONE, "failed": FAILED, "denied": DENIED, "needs_approval": NEEDS_APPROVAL}
 
 
 class UsageError(LiveryError):
@@ -24,16 +25,7 @@ class UsageError(LiveryError):
 
 def of_envelope(envelope: Mapping[str, Any]) -> int:
     """The exit code of a result envelope."""
-    status, code = envelope.get("status"), envelope.get("code")
-    if status == "awaiting_approval" or code == "approval_required":
-        return NEEDS_APPROVAL
-    error = envelope.get("error") or {}
-    # A run that was stopped at what it did not declare failed, and was denied.
-    if status == "denied" or error.get("category") in _DENIED_CATEGORIES:
-        return DENIED
-    if envelope.get("ok") or status in {"queued", "running", "waiting"}:
-        return DONE
-    return FAILED
+    return _OF_ENDING[ending(envelope)]
 
 
 def of_error(error: LiveryError) -> int:
@@ -46,4 +38,4 @@ def of_error(error: LiveryError) -> int:
         return DENIED
     if isinstance(error, ApiProblem) and error.status in _REFUSED_STATUSES:
         return DENIED
-    return DENIED if error.category in _DENIED_CATEGORIES else FAILED
+    return DENIED if error.category in DENIED_CATEGORIES else FAILED

@@ -1,8 +1,13 @@
 """Each page: what it says, of whom it asks it, and what it says when there is nothing."""
 
+import html
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
+
+from livery.cli.alerts import envelope_panel
 
 R = "0199aa00-0000-7000-8000-00000000000"
 PAGES = [
@@ -112,6 +117,36 @@ async def test_denials_are_red_and_say_why_and_the_way_out(operator: Any) -> Non
     assert "called network api.example.net" in one
     assert "Way out:" in one
     assert "Declare the capability" in one
+
+
+@pytest.mark.parametrize(
+    ("status", "category", "code", "title"),
+    [
+        ("failed", "policy", "skill_capability_denied", "Denied"),
+        ("denied", "policy", "skill_revoked", "Denied"),
+        ("denied", "policy", "approval_required", "Needs approval"),
+        ("failed", "provider", "provider_execution_failed", "Failed"),
+    ],
+)
+async def test_the_page_of_a_run_has_the_word_and_the_way_out_of_the_terminal(
+    operator: Any, fake: Any, status: str, category: str, code: str, title: str
+) -> None:
+    way_out = "Add 'api.example.net' under capabilities.network in contract.yaml."
+    error = {"code": code, "category": category, "retryable": False, "message": "It did not.",
+             "details": {"kind": "network", "remedy": way_out}}  # fmt: skip
+    envelope = {"ok": False, "status": status, "code": code, "error": error}
+    fake.runs[1] = {**fake.runs[1], "status": status, "code": code, "envelope": envelope}
+    page = html.unescape((await operator.get(f"/runs/{R}2")).text)
+    panel = page.partition('<section class="alert')[2].partition("</section>")[0]
+    assert f'<div class="title">{title} <span class="mono">{code}</span>' in panel
+    assert f"</span> {way_out}</p>" in panel
+    assert panel.count(way_out) == 1
+    assert "network" in panel.partition("<pre")[2]
+    # The same envelope in the terminal.
+    terminal = io.StringIO()
+    Console(file=terminal, width=200).print(envelope_panel(envelope))
+    assert f"{title.upper()} · {code}" in terminal.getvalue()
+    assert f"Way out  {way_out}" in terminal.getvalue()
 
 
 async def test_a_run_leads_to_its_proof(operator: Any) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from livery.client.documents import Run, RunDetail
+from livery.client.endings import ending, way_out
 from livery.manifest.codes import CODES
 from livery.portals.operator.documents import whole, wholes
 from livery.portals.operator.door import Door, is_htmx
@@ -72,17 +73,34 @@ def _proof(run: RunDetail) -> str:
 
 
 def trouble(run: RunDetail) -> dict[str, Any] | None:
-    """Why a run did not succeed and the way out; None where it did, or is still under way."""
+    """Why a run did not succeed and the way out, as the terminal says it.
+
+    None where it did succeed, or is still under way.
+    """
     if run["status"] not in TROUBLED:
         return None
     envelope: Mapping[str, Any] = run["envelope"] or {}
     error = envelope.get("error") or {}
     known = CODES.get(run["code"])
+    title, tone = _title(run["status"], envelope)
+    details = error.get("details")
+    if isinstance(details, Mapping):  # the way out has a line of its own
+        details = {name: value for name, value in details.items() if name != "remedy"}
     return {
-        "status": run["status"],
+        "title": title,
+        "tone": tone,
         "code": run["code"],
         "reason": run["reason"] or error.get("message") or (known.message if known else ""),
-        "remedy": known.remedy if known else "",
-        "details": error.get("details"),
-        "retryable": bool(error.get("retryable")),
+        "remedy": way_out(envelope) or (known.remedy if known else ""),
+        "details": details,
     }
+
+
+def _title(status: str, envelope: Mapping[str, Any]) -> tuple[str, str]:
+    """The word for how it ended, and its tone: a run may fail because it was denied something."""
+    if status == "unknown":
+        return "Unknown", "warning"
+    ended = ending(envelope) if envelope else status
+    if ended == "needs_approval":
+        return "Needs approval", "warning"
+    return ended.capitalize(), "error"
