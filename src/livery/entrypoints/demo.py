@@ -28,7 +28,7 @@ from livery.cli.verify import show_report
 from livery.client import ApiProblem, LiveryClient, RunDenied
 from livery.client.session_logs.sample import write_sample_week
 from livery.entrypoints.analyst import ANALYST
-from livery.entrypoints.local import server_info
+from livery.entrypoints.local import kept_token, server_info
 from livery.entrypoints.settings import DEFAULT_PORT, Settings
 from livery.entrypoints.updown import start_detached
 from livery.manifest.errors import LiveryError
@@ -112,8 +112,7 @@ class _Demo:
             yield client
 
     async def run(self) -> None:
-        token = (self._settings.run_dir / "operator.token").read_text().strip()
-        async with self._client(token) as operator:
+        async with self._client(kept_token(self._settings)) as operator:
             await self._certified(operator)
             logs, place, period = await self._logs(operator)
             agent = await self._hire(operator, place)
@@ -263,13 +262,13 @@ def _is_free(port: int) -> bool:
 def _farewell(
     screen: Screen, settings: Settings, info: dict[str, Any], done: _Demo, seconds: float
 ) -> None:
-    from livery.entrypoints.portal import mint_code
+    from livery.entrypoints.portal import sign_in_url
 
-    token = (settings.run_dir / "operator.token").read_text().strip()
-    code = mint_code(settings.home, token)
+    signed_in = sign_in_url(settings.home, str(info["portal_url"]), kept_token(settings))
     command = Path(sys.argv[0]).name if os.environ.get("VIRTUAL_ENV") else ".venv/bin/livery"
     rows = [
-        ("Portal, signed in", f"{info['portal_url']}/sign-in?code={code}"),
+        ("Portal, signed in", signed_in),
+        ("… another time", f"{command} token link"),
         ("Again", f"{command} digest{done.again}"),
         ("Your own skill", f"{command} new skill my-skill"),
         (

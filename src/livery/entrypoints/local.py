@@ -47,7 +47,7 @@ async def open_client() -> AsyncIterator[LiveryClient]:
     if url is None and info is not None:
         url = str(info["url"])
     if url is not None:
-        async with LiveryClient(url, token or _kept_token(settings)) as client:
+        async with LiveryClient(url, token or kept_token(settings)) as client:
             yield client
         return
     # The whole platform is imported only where none runs.
@@ -57,7 +57,8 @@ async def open_client() -> AsyncIterator[LiveryClient]:
         yield client
 
 
-def _kept_token(settings: Settings) -> str:
+def kept_token(settings: Settings) -> str:
+    """The operator's token of this home. Raises `LiveryError` (`unauthenticated`) where there is none."""
     path = settings.run_dir / "operator.token"
     try:
         return path.read_text().strip()

@@ -178,7 +178,7 @@ def session_key(home: Path) -> bytes:
 def mint_code(home: Path, token: str) -> str:
     """A code that signs a browser in with `token`, once, within `CODE_S` seconds.
 
-    The address is `{portal_url}/sign-in?code={code}`. Only the code's hash is a name on disk.
+    `sign_in_url` makes the address. Only the code's hash is a name on disk.
     """
     code = secrets.token_urlsafe(32)
     folder = home / "run" / "sign-in"
@@ -186,6 +186,11 @@ def mint_code(home: Path, token: str) -> str:
     body = json.dumps({"token": token, "until": time.time() + CODE_S})
     _write(folder / _name(code), body.encode())
     return code
+
+
+def sign_in_url(home: Path, portal_url: str, token: str) -> str:
+    """An address of the portal that signs a browser in with `token`, once, within `CODE_S` seconds."""
+    return f"{portal_url}/sign-in?code={mint_code(home, token)}"
 
 
 def redeem_code(home: Path, code: str) -> str | None:

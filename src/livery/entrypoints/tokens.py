@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from livery.cli import look, mcp
 from livery.cli.desk import JsonFlag, desk_of
@@ -13,6 +14,15 @@ from livery.cli.screen import Screen
 from livery.cli.text import line
 from livery.client import LiveryClient
 from livery.client.documents import TokenCreated
+from livery.entrypoints.local import kept_token, server_info
+from livery.entrypoints.settings import Settings
+from livery.manifest.errors import LiveryError
+
+
+class NotUp(LiveryError):
+    """No platform of this home runs, so that there is no portal to sign in to."""
+
+    code = "unavailable"
 
 
 def new(
@@ -100,10 +110,36 @@ def revoke(
     desk.screen.note("Revoked.")
 
 
+def link(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Print an address that signs a browser in to the operator's portal, as this home's operator; it works once.
+
+    Example: livery token link
+    """
+    settings = Settings.read()
+    info = server_info(settings)
+    if info is None:
+        raise NotUp(
+            message=f"Nothing is running in {settings.home}.",
+            remedy="Start it, then repeat this: livery up --detach",
+        )
+    token = kept_token(settings)
+    # The portal's server is imported only where a link is made.
+    from livery.entrypoints.portal import CODE_S, sign_in_url
+
+    url = sign_in_url(settings.home, str(info["portal_url"]), token)
+    screen = desk_of(ctx).screen
+    if as_json:
+        screen.document({"url": url, "expires_in_s": CODE_S})
+        return
+    screen.out.print(Text(url), soft_wrap=True)  # an address is copied as one line
+    screen.note(f"It signs one browser in, once, within {CODE_S // 60} minutes.")
+
+
 def commands() -> typer.Typer:
     """The group `livery token`."""
     app = typer.Typer(help="Tokens of callers.", no_args_is_help=True)
     app.command("new")(new)
     app.command("list")(list_all)
     app.command("revoke")(revoke)
+    app.command("link")(link)
     return app

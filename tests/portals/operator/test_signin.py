@@ -1,5 +1,6 @@
 """Who gets in, how a session ends, and that no form of another site is taken."""
 
+import html
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -7,6 +8,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 ORIGIN = "http://127.0.0.1:8701"
+
+
+def way_out_of(page: str) -> str:
+    return html.unescape(page.partition("Way out:")[2].partition("</p>")[0])
 
 
 async def test_a_token_opens_the_portal(visitor: Any, enter: Any) -> None:
@@ -50,15 +55,27 @@ async def test_a_wrong_token_stays_outside(visitor: Any, enter: Any, token: str)
     answer = await enter(visitor, token)
     assert answer.status_code == 401
     assert "Not signed in" in answer.text
+    assert "`livery token new --role operator`" in way_out_of(answer.text)
     assert not token or f'"{token}"' not in answer.text
     assert (await visitor.get("/skills")).status_code == 303
 
 
-async def test_a_customer_does_not_enter(visitor: Any, enter: Any) -> None:
+async def test_a_customer_does_not_enter_and_hears_who_does_and_where_else_to_go(
+    visitor: Any, enter: Any
+) -> None:
     answer = await enter(visitor, "customer-token-1")
     assert answer.status_code == 403
     assert "customer_admin" in answer.text
+    said = way_out_of(answer.text)
+    assert "approver, auditor, author, operator" in said
+    assert "LIVERY_TOKEN" in said
+    assert "a new one" not in said, "another token of that role would not help"
     assert (await visitor.get("/skills")).status_code == 303
+
+
+async def test_an_agent_is_sent_to_mcp(visitor: Any, enter: Any, fake: Any) -> None:
+    fake.tokens["agent-token-1"] = "agent"
+    assert "`livery agents mcp`" in way_out_of((await enter(visitor, "agent-token-1")).text)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +219,7 @@ async def test_a_one_time_link(fake: Any, portal: Any) -> None:
         again = await browser.post("/sign-in", data=data, headers={"origin": ORIGIN})
         assert again.status_code == 401
         assert "used already" in again.text
+        assert "`livery token link`" in way_out_of(again.text)
 
 
 async def test_a_code_where_none_are_made(visitor: Any, enter: Any) -> None:

@@ -10,6 +10,8 @@ from livery.portals.operator.door import Door, checked_form, local_path, session
 from livery.portals.operator.session import Session
 from livery.portals.operator.settings import ROLES
 
+_NEW_BY_LINK = "On the platform's machine, `livery token link` prints a new one."
+_NEW_BY_ROLE = "On the platform's machine, `livery token new --role operator` makes a new one."
 _TOKEN = re.compile(r"[\x21-\x7e]{8,512}\Z")
 _REASONS = {
     "ended": "Your token no longer works. Sign in with another one.",
@@ -31,9 +33,10 @@ async def submit(request: Request) -> Response:
     code = str(form.get("code") or "")
     token = await _redeemed(request, code) if code else str(form.get("token") or "").strip()
     if token is None:
-        return _form(request, 401, problem="This sign-in link was used already, or is too old.")
+        said = "This sign-in link was used already, or is too old."
+        return _form(request, 401, problem=said, way_out=_NEW_BY_LINK)
     if not _TOKEN.match(token):
-        return _form(request, 401, problem="This is not an API token.")
+        return _form(request, 401, problem="This is not an API token.", way_out=_NEW_BY_ROLE)
     door = Door.of(request)
     try:
         async with door.client(request, token) as platform:
@@ -41,10 +44,11 @@ async def submit(request: Request) -> Response:
     except ApiProblem as refused:
         if refused.status not in {401, 403}:
             raise
-        return _form(request, 401, problem="This token is not known, or it has ended.")
+        said = "This token is not known, or it has ended."
+        return _form(request, 401, problem=said, way_out=_NEW_BY_ROLE)
     if me["role"] not in ROLES:
         said = f"A token of the role {me['role']} does not open the operator's portal."
-        return _form(request, 403, problem=said)
+        return _form(request, 403, problem=said, way_out=_own_door(str(me["role"])))
     workspace = me.get("workspace")
     response = RedirectResponse(local_path(form.get("next")), 303)
     session = Session(
@@ -62,12 +66,22 @@ async def leave(request: Request) -> Response:
     return response
 
 
+def _own_door(role: str) -> str:
+    """Who may sign in here, and where a token of another role is used."""
+    here = f"A token of one of these roles signs in here: {', '.join(sorted(ROLES))}."
+    if role == "agent":
+        return f"{here} An agent works over MCP: `livery agents mcp` says how."
+    return f"{here} Use this one at the terminal, as LIVERY_TOKEN, or over HTTP."
+
+
 async def _redeemed(request: Request, code: str) -> str | None:
     redeem = Door.of(request).settings.redeem
     return await redeem(code) if redeem else None
 
 
-def _form(request: Request, status: int = 200, *, note: str = "", problem: str = "") -> Response:
+def _form(
+    request: Request, status: int = 200, *, note: str = "", problem: str = "", way_out: str = ""
+) -> Response:
     door = Door.of(request)
     sealed = Response()
     csrf = door.sessions.form(request, sealed)
@@ -83,6 +97,7 @@ def _form(request: Request, status: int = 200, *, note: str = "", problem: str =
         next=local_path(asked.get("next")),
         note=note,
         problem=problem,
+        way_out=way_out,
     )
     page.headers["set-cookie"] = sealed.headers["set-cookie"]
     return page
