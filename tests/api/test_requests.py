@@ -86,7 +86,7 @@ async def test_a_405_says_what_is_allowed(world: World, path: str, allowed: str)
 
 QUERIES = {
     "/v1/skills": ("category", "owner", "q", "cursor"),
-    "/v1/runs": ("status", "code", "skill_key"),
+    "/v1/runs": ("code", "skill_key"),
     "/v1/artifacts": ("kind",),
     "/v1/audit": ("kind", "run_id", "code", "correlation_id"),
     "/v1/session-logs/cursors": ("after",),
@@ -122,14 +122,81 @@ async def test_strange_filters_find_nothing(world: World, path: str) -> None:
             document(await http.get(path, params={name: "x" * 5000}), 422, "validation_error")
 
 
-@pytest.mark.parametrize("value", STRANGE)
-async def test_a_strange_status_of_a_skill_is_refused_with_those_that_are(
-    world: World, value: str
+# As run_status_check of storage/schema.sql has them.
+OF_RUNS = "awaiting_approval, canceled, denied, failed, queued, running, succeeded, unknown"
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/v1/skills", "certified, deleted, deprecated, draft, pending_certification, revoked"),
+        ("/v1/job-roles", "certified, pending_certification, revoked"),
+        ("/v1/runs", OF_RUNS),
+    ],
+)
+@pytest.mark.parametrize("value", [*STRANGE, "nope", "", "Denied"])
+async def test_a_strange_status_is_refused_with_those_that_are(
+    world: World, path: str, known: str, value: str
 ) -> None:
     async with world.running.http() as http:
-        answer = await http.get("/v1/skills", params={"status": value})
-    document(answer, 422, "validation_error")
-    assert "\x00" in value or "pending_certification" in answer.text
+        answer = await http.get(path, params={"status": value})
+    found = document(answer, 422, "validation_error")
+    assert [violation["pointer"] for violation in found["violations"]] == ["/status"]
+    assert "\x00" in value or found["violations"][0]["message"] == f"one of: {known}"
+
+
+async def test_every_status_of_a_run_can_be_asked_for(world: World) -> None:
+    async with world.running.http() as http:
+        for status in OF_RUNS.split(", "):
+            assert (await http.get("/v1/runs", params={"status": status})).status_code == 200
+
+
+LAX = {
+    "a boolean as a word": ("/v1/runs", "dry_run", ["yes", "true", "on", 1, 0, 1.0, "0"]),
+    "another": ("/v1/runs", "wait", ["no", 0]),
+    "a third": ("/v1/runs", "wait_for_approval", ["yes", 1]),
+    "a number as a word": ("/v1/tokens", "expires_in_days", ["7", True]),
+    "a count as a word": ("/v1/standing-approvals", "runs", ["7", True, 7.0]),
+    "days as a word": ("/v1/standing-approvals", "expires_in_days", ["7", True]),
+    "a number as a name": ("/v1/workspaces", "name", [5, True]),
+}
+WHOLE: dict[str, dict[str, Any]] = {
+    "/v1/runs": {"skill_key": "add", "input": {"a": 2, "b": 3}},
+    "/v1/tokens": {"role": "auditor"},
+    "/v1/standing-approvals": {"skill": "webhook-send", "target": "a.example", "runs": 3},
+    "/v1/workspaces": {"name": "strict"},
+}
+
+
+@pytest.mark.parametrize(("path", "member", "values"), LAX.values(), ids=LAX)
+async def test_a_value_has_the_type_that_json_has_for_it(
+    world: World, path: str, member: str, values: list[Any]
+) -> None:
+    async with world.running.http() as http:
+        for value in values:
+            answer = await http.post(path, json={**WHOLE[path], member: value})
+            found = document(answer, 422, "validation_error")
+            assert [item["pointer"] for item in found["violations"]] == [f"/{member}"], value
+
+
+@pytest.mark.parametrize("path", ["/v1/workspaces/default", "/v1/approvals/none/deny"])
+async def test_a_switch_is_true_or_false(world: World, path: str) -> None:
+    member = "remember" if path.endswith("deny") else "four_eyes"
+    method = "POST" if path.endswith("deny") else "PATCH"
+    async with world.running.http() as http:
+        for value in ("yes", 1, "true"):
+            answer = await http.request(method, path, json={member: value})
+            found = document(answer, 422, "validation_error")
+            assert found["violations"][0]["pointer"] == f"/{member}"
+
+
+async def test_a_whole_number_is_a_number_too_and_an_id_is_a_text(world: World) -> None:
+    nobody = "00000000-0000-0000-0000-000000000001"
+    async with world.running.http() as http:
+        made = await http.post("/v1/tokens", json={"role": "auditor", "expires_in_days": 7})
+        assert made.status_code == 201, made.text
+        run = {**WHOLE["/v1/runs"], "hired_agent_id": nobody}
+        assert (await http.post("/v1/runs", json=run)).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/v1/skills", "/v1/runs", "/v1/artifacts", "/v1/audit"])

@@ -13,8 +13,13 @@ NO_NUL = r"^[^\x00]*$"
 Text = Annotated[str, Field(pattern=NO_NUL)]
 
 
+Id = Annotated[UUID, Field(strict=False)]
+"""A UUID comes as a text: JSON has no type for it."""
+
+
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+    # Strict: "yes" is no boolean, and "5" no number. A switch that is misread does what nobody asked for.
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, strict=True)
 
 
 class NewSkill(_Body):
@@ -74,7 +79,7 @@ class NewRun(_Body):
     input: Any = None
     version: Text | None = Field(default=None, max_length=128)
     channel: str | None = Field(default=None, pattern="^(staging|production)$")
-    hired_agent_id: UUID | None = None
+    hired_agent_id: Id | None = None
     workspace: Text | None = Field(default=None, max_length=128)
     dry_run: bool = False
     wait: bool = True
@@ -87,7 +92,7 @@ class NewToken(_Body):
 
     role: Text = Field(max_length=32)
     workspace: Text | None = Field(default=None, max_length=128)
-    hired_agent_id: UUID | None = None
+    hired_agent_id: Id | None = None
     name: Text | None = Field(default=None, min_length=1, max_length=100)
     expires_in_days: float | None = Field(default=None, gt=0, le=3650)
 
@@ -182,11 +187,11 @@ class NewStandingApproval(_Body):
 
     skill: Text = Field(min_length=1, max_length=128)
     target: Text = Field(min_length=1, max_length=300)
-    runs: int = Field(ge=1, le=10_000, strict=True)
+    runs: int = Field(ge=1, le=10_000)
     expires_in_days: float = Field(default=1.0, gt=0, le=90)
     workspace: Text | None = Field(default=None, max_length=128)
     version: Text | None = Field(default=None, max_length=128)
-    hired_agent_id: UUID | None = None
+    hired_agent_id: Id | None = None
 
 
 class WorkspaceOrder(_Body):

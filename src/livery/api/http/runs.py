@@ -135,7 +135,7 @@ async def list_runs(
     cursor: Annotated[str | None, Query(max_length=64, pattern=NO_NUL)] = None,
     limit: Limit = 50,
 ) -> Response:
-    """Runs and denials, newest first."""
+    """Runs and denials, newest first. `status` is one of those that a run has, else 422 names them."""
     items = await served.runs.search(
         caller,
         status=status,

@@ -36,6 +36,7 @@ from livery.services.catalog.releases import judge
 from livery.services.catalog.types import Change, Listing, NewVersion, Offer, Skill, Version
 from livery.services.identity.access import Access, require
 from livery.services.identity.errors import Invalid
+from livery.services.identity.filters import check_status
 from livery.services.identity.types import STAFF, Principal
 
 IN_FLIGHT = ("finish", "withhold")
@@ -247,10 +248,7 @@ class Catalog:
     async def search(self, caller: Principal, listing: Listing) -> list[Skill]:
         """Skills that this caller sees, by key; an agent sees those that it may use. A status that is none is
         validation_error, with those that are."""
-        if listing.status is not None and listing.status not in SKILL_VERSION.states:
-            known = ", ".join(sorted(SKILL_VERSION.states))
-            message = f"There is no status {listing.status!r}; one of: {known}."
-            raise Invalid(message=message, violations=(Violation("/status", f"one of: {known}"),))
+        check_status(listing.status, SKILL_VERSION)
         listing = replace(listing, only=await self._only(caller))
         return await self._store.skills(await self._access.visible(caller), listing)
 

@@ -13,6 +13,7 @@ from livery.services.catalog.catalog import Catalog
 from livery.services.catalog.types import Standing
 from livery.services.catalog.uses import require_certified, require_standing
 from livery.services.identity.access import require
+from livery.services.identity.filters import check_status
 from livery.services.identity.types import STAFF, Principal
 from livery.services.roles.errors import RoleBusy, RoleExists, RoleInvalid, RoleNotFound
 from livery.services.roles.ports import RoleStore
@@ -41,7 +42,8 @@ class Roles:
     async def list(
         self, caller: Principal, *, status: str | None, after: str | None, limit: int
     ) -> list[JobRole]:
-        """Roles by key; a customer sees certified versions only."""
+        """Roles by key; a customer sees certified versions only. A status that is none is validation_error."""
+        check_status(status, JOB_ROLE)
         certified = caller.role not in STAFF
         found = await self._store.roles(
             status=status, after=after, limit=limit, certified=certified

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from livery.kernel.lifecycle import RUN
 from livery.manifest.envelope import error_envelope
 from livery.services.identity.access import Access
+from livery.services.identity.filters import check_status
 from livery.services.identity.types import Principal
 from livery.services.runs.errors import RunNotFound
 from livery.services.runs.ports import RunStore
@@ -38,7 +40,8 @@ class RunQueries:
         before: UUID | None = None,
         limit: int = 50,
     ) -> list[RunRecord]:
-        """Runs that this caller sees, newest first."""
+        """Runs that this caller sees, newest first. A status that is none is validation_error, with those that are."""
+        check_status(status, RUN)
         visible = await self._access.visible(caller)
         return await self._store.list(
             visible,
