@@ -168,13 +168,3 @@ def test_a_line_that_cannot_be_understood(livery, platform, words):
     if words != ["--input"]:  # there --json is taken for the input
         assert as_json.exit_code == 2
         assert json.loads(as_json.stdout)["code"] == "validation_error"
-
-
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", "9007199254740992", '"\\u0000"'])
-def test_a_number_that_json_cannot_carry(livery, platform, value):
-    found = livery("run", "add", "-k", f"a={value}", "--json")
-    assert found.exit_code == 1
-    document = json.loads(found.stdout)
-    assert document["code"] == "tool_input_invalid"
-    assert document["violations"][0]["pointer"] == "/a"
-    assert platform.requests == []

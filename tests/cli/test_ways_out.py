@@ -193,6 +193,24 @@ async def test_a_target_that_is_refused_offers_no_approval(
             await do(livery, command)
 
 
+@pytest.mark.parametrize(
+    "value", ["NaN", "-Infinity", "1e999", "9007199254740993", '"\\u0000"', '"\\ud800"', '"two"']
+)
+async def test_an_input_that_is_no_i_json_is_refused_on_record(
+    livery: Terminal, value: str
+) -> None:
+    found = await livery(
+        "run", "add", "--input", f'{{"a": {value}, "b": 1}}', "--workspace", "acme", "--json"
+    )
+    refused = json.loads(found.stdout)
+    assert (found.exit_code, refused["code"], refused["status"]) == (
+        3, "tool_input_invalid", "denied",
+    )  # fmt: skip
+    assert "/a" in refused["error"]["message"], refused
+    shown = await livery("runs", "show", refused["run_id"], "--json")
+    assert json.loads(shown.stdout)["code"] == "tool_input_invalid"
+
+
 @pytest.mark.parametrize("code", RULES)
 async def test_every_way_out_is_a_command(livery: Terminal, code: str) -> None:
     for _, command in RULES[code].steps:

@@ -1,7 +1,6 @@
 """The client against the documented shapes."""
 
 import json
-import math
 
 import httpx
 import pytest
@@ -79,13 +78,13 @@ async def test_a_failed_run_is_an_envelope(client):
 @pytest.mark.parametrize(
     ("value", "pointer"),
     [
-        ({"a": [1, math.nan]}, "/a/1"),
-        ({"a\x00": 1}, ""),
-        ({"x": 2**60}, "/x"),
-        ({"y": "\ud800"}, "/y"),
+        ({"a": [1, object()]}, "/a/1"),
+        ({"a": b"x"}, "/a"),
+        ({"a": {1: 2}}, "/a"),
+        ({"a": 10**5000}, "/a"),
     ],
 )
-async def test_what_json_cannot_carry_is_not_sent(client, platform, value, pointer):
+async def test_what_json_cannot_write_is_not_sent(client, platform, value, pointer):
     with pytest.raises(InputNotJson) as refused:
         await client.run("add", value)
     assert refused.value.code == "tool_input_invalid"

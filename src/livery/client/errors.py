@@ -21,7 +21,7 @@ _CODE_OF_STATUS = {
 
 
 class InputNotJson(LiveryError):
-    """An input that JSON cannot carry exactly (I-JSON, RFC 7493): it is not sent."""
+    """An input that JSON cannot write: it is not sent."""
 
     code = "tool_input_invalid"
 

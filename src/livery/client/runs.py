@@ -1,5 +1,6 @@
 """Runs: execute a skill, read what happened."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
@@ -10,6 +11,35 @@ from livery.manifest.canonical import NotIJson, check_ijson
 
 RUN_TIMEOUT_S = 900.0
 """A run may take as long as its contract allows; the server ends it, not the client."""
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """The body as JSON. An input that is JSON and not I-JSON goes along: the platform refuses it, on record."""
+    try:
+        check_ijson(body["input"])
+        return json.dumps(body).encode()
+    except NotIJson as bad:
+        fault = InputNotJson(bad.pointer, bad.reason)
+    try:
+        text = json.dumps(body).encode()
+    except (TypeError, ValueError, RecursionError):
+        raise fault from None
+    if not _names_are_texts(body["input"]):  # JSON would write other names than were given
+        raise fault
+    return text
+
+
+def _names_are_texts(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if not all(isinstance(name, str) for name in item):
+                return False
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+    return True
 
 
 class RunCalls(Connection):
@@ -35,14 +65,10 @@ class RunCalls(Connection):
 
         A run that fails is an envelope with `ok` false. A run that is not admitted raises
         `RunDenied`, which carries the envelope; any other refusal raises `ApiProblem`; an input
-        that JSON cannot carry raises `InputNotJson`. With `wait` false the envelope may be that of
+        that JSON cannot write raises `InputNotJson`. With `wait` false the envelope may be that of
         a queued run. With `wait_for_approval` a call that lacks its approval answers the envelope of a run that
         waits for it (`awaiting_approval`).
         """
-        try:
-            check_ijson(dict(input))
-        except NotIJson as bad:
-            raise InputNotJson(bad.pointer, bad.reason) from bad
         body: dict[str, Any] = {"input": dict(input), "wait": wait}
         asked = {
             "skill_key": skill_key,
@@ -58,7 +84,13 @@ class RunCalls(Connection):
         body.update({k: v for k, v in asked.items() if v is not None})
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         timeout = max(self.timeout, RUN_TIMEOUT_S) if wait else None
-        found = await self.json("POST", "/v1/runs", json=body, headers=headers, timeout=timeout)
+        found = await self.json(
+            "POST",
+            "/v1/runs",
+            content=_written(body),
+            headers={"Content-Type": "application/json", **headers},
+            timeout=timeout,
+        )
         return cast(Envelope, found)
 
     def iter_runs(
