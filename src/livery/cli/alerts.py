@@ -84,9 +84,10 @@ def _panel(
 ) -> Panel:
     title, colour = _TITLES.get(exit_code, ("FAILED", look.BAD))
     parts: list[RenderableType | None] = [text(reason, "bold")]
-    parts += [_violation(v) for v in violations[:MAX_VIOLATIONS]]
-    if len(violations) > MAX_VIOLATIONS:
-        parts.append(Text(f"… and {len(violations) - MAX_VIOLATIONS} more"))
+    unsaid = [v for v in violations if f"{v.pointer or '/'}: {v.message}" not in reason]
+    parts += [_violation(v) for v in unsaid[:MAX_VIOLATIONS]]
+    if len(unsaid) > MAX_VIOLATIONS:
+        parts.append(Text(f"… and {len(unsaid) - MAX_VIOLATIONS} more"))
     parts.append(_way_out(way_out) if way_out else None)
     known = [
         ("Approval", approval_id or None),
