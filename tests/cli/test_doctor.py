@@ -68,7 +68,9 @@ def test_home_that_cannot_be_written(tmp_path, monkeypatch):
 )
 def test_disk(monkeypatch, tmp_path, free, level):
     monkeypatch.setattr(findings.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
-    assert findings.disk(tmp_path).level == level
+    found = findings.disk(tmp_path / "not" / "yet")
+    assert found.level == level
+    assert found.detail == ("1 MiB free" if free == 2**20 else f"{free / 2**30:.1f} GiB free")
 
 
 def test_clock():
@@ -153,3 +155,20 @@ async def test_certificates(platform, sample, state, days, level):
 )
 def test_skew(date, warned):
     assert bool(doctor.skew(date, datetime(2026, 11, 21, 8, tzinfo=UTC))) is warned
+
+
+async def test_a_check_that_knows_its_way_out(platform, sample, monkeypatch):
+    full = {"ok": False, "detail": "The disk is full.", "remedy": "Free space."}
+    monkeypatch.setattr(
+        LiveryClient,
+        "ready",
+        lambda _: _async({"status": "degraded", "checks": {"database": full}}),
+    )
+    with platform.on_socket() as url:
+        found = await doctor.platform(findings.Address(url, sample.TOKEN))
+    (database,) = [finding for finding in found if finding.name == "Database"]
+    assert (database.level, database.remedy) == (FAIL, "Free space.")
+
+
+async def _async(document):
+    return document

@@ -1,5 +1,6 @@
 """However a command ends, it ends with a sentence and an exit code."""
 
+import errno
 import json
 import os
 import shlex
@@ -32,6 +33,10 @@ def broken():
     def refuse(as_json: bool = typer.Option(False, "--json")) -> None:
         raise LiveryError("kill_switch", "Everything is stopped.")
 
+    @app.command("fill")
+    def fill(number: int) -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
     @app.command("stop")
     def stop() -> None:
         raise KeyboardInterrupt
@@ -53,6 +58,14 @@ def test_what_nobody_foresaw(broken):
 def test_debug_shows_the_traceback_wherever_it_stands(broken):
     for words in (["--debug", "boom"], ["boom", "--debug"]):
         assert isinstance(broken(*words).exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_a_sentence(broken, number):
+    found = broken("fill", str(number))
+    assert (found.exit_code, "FAILED · unavailable" in found.stderr) == (1, True)
+    assert "Make room on that disk" in found.stderr
+    assert "OSError" in broken("fill", str(errno.EIO)).stderr
 
 
 def test_an_error_of_another_owner(broken):

@@ -291,6 +291,7 @@ class FakePlatform:
             use("hired_agent", "Old hand", "default", version="1.1.0"),
         ]  # fmt: skip
         self.state = "verified"
+        self.remedies: dict[str, str] = {}
         self.ready = {"database": True, "vault": True, "signing_key": True, "worker": True}
         self.fault: tuple[int, str] | None = None
         self.seen_headers: list[dict[str, str]] = []
@@ -315,6 +316,8 @@ class FakePlatform:
         if path == ["ready"]:
             checks = {n: {"ok": ok, "detail": "answers" if ok else "connection refused"}
                       for n, ok in self.ready.items()}  # fmt: skip
+            for name, remedy in self.remedies.items():
+                checks[name]["remedy"] = remedy
             ok = all(self.ready.values())
             return JSONResponse(
                 {"status": "ready" if ok else "degraded", "checks": checks}, 200 if ok else 503

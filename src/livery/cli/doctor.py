@@ -57,7 +57,8 @@ async def _server(client: LiveryClient) -> list[Finding]:
     ready = await client.ready()
     for name, check in sorted(ready["checks"].items()):
         level = OK if check["ok"] else FAIL
-        remedy = "" if check["ok"] else "See LIVERY_HOME/logs, then: livery down; livery up"
+        known = check.get("remedy") or "See LIVERY_HOME/logs, then: livery down; livery up"
+        remedy = "" if check["ok"] else known
         findings.append(Finding(name.capitalize(), level, check.get("detail") or "", remedy))
     try:
         who = await client.whoami()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from livery.disk import free_bytes, free_text, nearest
+
 OK, WARN, FAIL, INFO = "ok", "warn", "fail", "info"
 MIN_PYTHON = (3, 11)
 LOW_DISK_BYTES, NO_DISK_BYTES = 2 * 2**30, 300 * 2**20
@@ -64,12 +66,12 @@ def python() -> Finding:
 
 def home_folder(home: Path) -> Finding:
     """LIVERY_HOME can be written."""
-    nearest = _nearest(home)
-    if not nearest.is_dir():
-        return Finding("Home", FAIL, f"{nearest} is no folder", "Set LIVERY_HOME to a folder.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    place = nearest(home)
+    if not place.is_dir():
+        return Finding("Home", FAIL, f"{place} is no folder", "Set LIVERY_HOME to a folder.")
+    if not os.access(place, os.W_OK | os.X_OK):
         remedy = "Set LIVERY_HOME to a folder of yours."
-        return Finding("Home", FAIL, f"{nearest} cannot be written", remedy)
+        return Finding("Home", FAIL, f"{place} cannot be written", remedy)
     return Finding("Home", OK, str(home) if home.exists() else f"{home} (made at the first start)")
 
 
@@ -99,8 +101,8 @@ def permissions(home: Path) -> Finding:
 
 def disk(home: Path) -> Finding:
     """There is room for the database."""
-    free = shutil.disk_usage(_nearest(home)).free
-    said = f"{free / 2**30:.1f} GiB free"
+    free = free_bytes(home)
+    said = free_text(free)
     if free < NO_DISK_BYTES:
         return Finding("Disk", FAIL, said, "Make room: the journal cannot be written.")
     if free < LOW_DISK_BYTES:
@@ -142,13 +144,6 @@ def address(home: Path) -> Address | None:
     except (ValueError, KeyError, TypeError):
         return None
     return Address(url, token)
-
-
-def _nearest(path: Path) -> Path:
-    path = path.absolute()
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
 
 
 def _read(path: Path) -> str | None:

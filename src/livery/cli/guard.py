@@ -10,6 +10,7 @@ from livery.cli import alerts, exits
 from livery.cli.output import OutputLost, told_apart
 from livery.cli.screen import Screen
 from livery.client import ApiProblem, RunDenied
+from livery.disk import FULL
 from livery.manifest.errors import LiveryError
 
 JSON_FLAG, DEBUG_FLAG = "--json", "--debug"
@@ -67,6 +68,8 @@ class GuardedGroup(TyperGroup):
 def report(error: Exception, *, as_json: bool) -> int:
     """Say what happened, as a panel or as one JSON document, and return the exit code."""
     screen = Screen()
+    if isinstance(error, OSError) and error.errno in FULL:
+        error = _no_room(error)
     if as_json:
         document, code = _document(error)
         screen.document(document)
@@ -76,6 +79,14 @@ def report(error: Exception, *, as_json: bool) -> int:
         return exits.of_error(error)
     screen.err.print(alerts.crash_panel(error))
     return exits.FAILED
+
+
+def _no_room(error: OSError) -> LiveryError:
+    return LiveryError(
+        "unavailable",
+        f"Nothing could be written: {error}.",
+        remedy="Make room on that disk, then run the command again. `livery doctor` says how much is free.",
+    )
 
 
 def _document(error: Exception) -> tuple[dict[str, Any], int]:

@@ -24,6 +24,7 @@ class ReadyCheck(TypedDict):
 
     ok: bool
     detail: str
+    remedy: NotRequired[str]
 
 
 class Ready(TypedDict):

@@ -12,10 +12,13 @@ from livery.entrypoints.settings import Settings
 from livery.integrations.postgres.account import refuse_nameless
 from livery.integrations.postgres.bootstrap import bootstrap
 from livery.integrations.postgres.embedded import start_embedded
+from livery.integrations.postgres.errors import disk_full
 from livery.integrations.postgres.layout import Layout
 from livery.integrations.postgres.urls import DatabaseUrls
 from livery.integrations.queue.schema import apply_schema
+from livery.manifest.errors import LiveryError
 from livery.storage.migrate import migrate
+from livery.storage.room import lack_behind
 from livery.vault.migrate import migrate as migrate_vault
 
 
@@ -32,7 +35,12 @@ def prepare(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_databases(settings: Settings) -> AsyncIterator[DatabaseUrls]:
-    """The URLs of all roles. The embedded server stays while any process holds it."""
+    """The URLs of all roles. The embedded server stays while any process holds it.
+
+    Raises:
+        DatabaseDiskFull: the embedded server found no room when it started.
+        DatabaseFull: a server found none for roles, tables or migrations.
+    """
     prepare(settings)
     if settings.database_url is not None:
         yield await _ready(settings.database_url, settings)
@@ -45,12 +53,19 @@ async def open_databases(settings: Settings) -> AsyncIterator[DatabaseUrls]:
 
 
 async def _ready(admin_dsn: str, settings: Settings) -> DatabaseUrls:
-    urls = await bootstrap(admin_dsn, settings.home)
-    await migrate(urls.owner, files("livery.storage") / "migrations")
-    await apply_schema(urls.owner)
-    connection = await asyncpg.connect(urls.vault_owner)
     try:
-        await migrate_vault(connection)
-    finally:
-        await connection.close()
+        urls = await bootstrap(admin_dsn, settings.home)
+        await migrate(urls.owner, files("livery.storage") / "migrations")
+        await apply_schema(urls.owner)
+        connection = await asyncpg.connect(urls.vault_owner)
+        try:
+            await migrate_vault(connection)
+        finally:
+            await connection.close()
+    except (LiveryError, asyncpg.PostgresError) as error:
+        full = lack_behind(error)
+        if full is None:
+            raise
+        here = settings.home if settings.database_url is None else None
+        raise (here and disk_full(here, seen=True)) or full from error
     return urls

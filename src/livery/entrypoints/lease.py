@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from livery.entrypoints.background import Repeated
 from livery.integrations.telemetry.metrics import Metrics
+from livery.services.runs.errors import JournalUnavailable
 from livery.storage.database import Database
 from livery.storage.processes import BEAT_S, Processes
 
@@ -31,6 +32,8 @@ class Lease:
         self._processes = Processes(database, uuid7(), kind)
         self._rounds = Repeated("lease", BEAT_S, self._beat, self._missed)
         self._renewing = asyncio.Lock()
+        self.failing: str | None = None
+        """Why the last beat was not written, where the database answers and has room: both are known elsewhere."""
 
     async def start(self) -> None:
         """Take a lease, settle what dead processes left, and keep both up."""
@@ -60,12 +63,23 @@ class Lease:
     async def renew(self) -> None:
         """Beat, and take a new lease where this one has run out."""
         async with self._renewing:
-            if await self._processes.beat():
+            if await self._beaten():
                 self._metrics.lease.set(1)
                 return
             _log.warning("lease_lost", process_id=str(self._processes.process_id))
             self._processes = Processes(self._database, uuid7(), self._kind)
             await self._take()
+
+    async def _beaten(self) -> bool:
+        try:
+            beaten = await self._processes.beat()
+        except JournalUnavailable:
+            raise
+        except Exception as error:
+            self.failing = type(error).__name__
+            raise
+        self.failing = None
+        return beaten
 
     async def _sweep(self) -> None:
         for row in await self._processes.sweep():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from platform import system
 from shutil import which
-from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -17,6 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from uuid_utils.compat import uuid7
 
 from livery.api.http.app import create_app
+from livery.api.http.services import Check as ReadyCheck
 from livery.api.http.services import Services
 from livery.api.mcp.door import LOOPBACK, McpDoor
 from livery.entrypoints.approvals import ApprovalSweep
@@ -26,6 +26,7 @@ from livery.entrypoints.jobs import JobSweep
 from livery.entrypoints.lease import Lease
 from livery.entrypoints.outside import way_out
 from livery.entrypoints.providers import Providers, certified_files, sandbox_level
+from livery.entrypoints.readiness import readiness
 from livery.entrypoints.settings import Settings
 from livery.execution.fingerprints import installed, sandbox_policy, scanner_policy
 from livery.execution.fixtures import Fixtures
@@ -91,7 +92,7 @@ from livery.storage.catalog import PostgresCatalog
 from livery.storage.certificates import PostgresCertificates
 from livery.storage.channels import PostgresChannels
 from livery.storage.control import PostgresControl
-from livery.storage.database import SQL, Database
+from livery.storage.database import Database
 from livery.storage.effects import PostgresEffects
 from livery.storage.hiring import PostgresAgentTypes, PostgresHiring
 from livery.storage.identity import PostgresIdentity
@@ -173,7 +174,8 @@ async def open_platform(
         stack.push_async_callback(wakes.close)
         stack.push_async_callback(parts.job_runner.stop, GRACE_S)
         stack.push_async_callback(parts.waiting.stop, GRACE_S)
-        platform = parts.platform(wakes, kind)
+        ready = readiness(settings.home, dsn, database, signer, lease)
+        platform = parts.platform(wakes, kind, ready)
         if kind in ("api", "worker"):
             platform.sweep.start()
             stack.push_async_callback(platform.sweep.stop)
@@ -311,7 +313,7 @@ class _Parts:
         self.tokens.forget()
         self.identity.forget()
 
-    def platform(self, wakes: QueueWakes, kind: str) -> Platform:
+    def platform(self, wakes: QueueWakes, kind: str, ready: dict[str, ReadyCheck]) -> Platform:
         """The finished platform."""
         services = Services(
             version=self._settings.version,
@@ -366,7 +368,7 @@ class _Parts:
             public_keys=self._signer.public_keys,
             key_states=self._signer.key_states,
             metrics=self._metrics.text,
-            ready=self._ready(),
+            ready=ready,
         )
         app = create_app(services)
         return Platform(
@@ -390,20 +392,3 @@ class _Parts:
                 is_worker=kind == "worker",
             ),
         )
-
-    def _ready(self) -> dict[str, Callable[[], Any]]:
-        async def database() -> str:
-            async with self._database.connection() as connection:
-                text: str = await connection.fetchval("show server_version")
-            return f"PostgreSQL {text}"
-
-        async def signing() -> str:
-            return f"key {self._signer.keyid[:16]}"
-
-        async def processes() -> str:
-            async with self._database.connection() as connection:
-                rows = await connection.fetch(SQL["process_list"])
-            alive = sum(row["alive"] for row in rows)
-            return f"{alive} with a lease, {len(rows) - alive} to be swept"
-
-        return {"database": database, "signing": signing, "processes": processes}

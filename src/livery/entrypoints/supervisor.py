@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from livery.disk import FLOOR_BYTES, free_bytes, free_text
 from livery.entrypoints.child import LIFELINE_FD, READY_FD
 from livery.entrypoints.databases import open_databases
 from livery.entrypoints.local import process_start
@@ -30,7 +31,7 @@ from livery.manifest.errors import LiveryError
 RESTARTS = 5
 """How often a process may die within `RESTART_WINDOW_S` before the tree gives up."""
 RESTART_WINDOW_S = 60.0
-_DATABASE_LOOK_S = 0.5
+_DATABASE_LOOK_S, _FULL_PAUSE_S = 0.5, 3.0
 _log = structlog.get_logger("livery.up")
 
 
@@ -162,6 +163,9 @@ class _Tree:
             )
 
     def _way_out(self, item: _Child) -> str:
+        free = free_bytes(self._settings.home)
+        if free < FLOOR_BYTES:
+            return f"Make room on the disk of {self._settings.home} ({free_text(free)}), then start it again."
         look = f"Look into {self._settings.logs_dir}"
         if item.port is None:
             return f"{look}."
@@ -210,28 +214,30 @@ class _Tree:
             if len(item.deaths) > RESTARTS:
                 raise StartFailed(message=f"The {item.name} process keeps dying.")
             await asyncio.sleep(0.2 * len(item.deaths))
-            with suppress(StartFailed):
+            with suppress(StartFailed, OSError):  # a full disk must not end what still runs
                 await self._spawn(item)
                 self._announce()
 
     async def _keep_database(self) -> None:
         """Bring the database back: its watchdog starts it again where it died, and we where the watchdog did.
 
-        The processes connect again by themselves.
+        The processes connect again by themselves. While the disk is full it dies of that each time: then it is tried
+        until somebody has made room, for as long as that takes.
         """
         home, deaths = self._settings.home, list[float]()
         while True:
             await asyncio.sleep(_DATABASE_LOOK_S)
             if is_watched(home):
                 continue
-            deaths = _died(deaths)
-            _log.warning("database_died", times=len(deaths))
+            is_full = free_bytes(home) < FLOOR_BYTES
+            deaths = [] if is_full else _died(deaths)
+            _log.warning("database_died", times=len(deaths), disk_full=is_full)
             if len(deaths) > RESTARTS:
                 raise StartFailed(
                     message="The database keeps dying.",
                     remedy=f"Look into {self._settings.logs_dir / 'postgres.log'}.",
                 )
-            await asyncio.sleep(0.2 * (len(deaths) - 1))
+            await asyncio.sleep(_FULL_PAUSE_S if is_full else 0.2 * (len(deaths) - 1))
             try:
                 await revive(home)
                 _log.warning("database_back")

@@ -44,7 +44,8 @@ NOT_READY = (
 def up(
     ctx: typer.Context,
     port: Annotated[
-        int | None, typer.Option(help="The API's port; the portal is on the next.")
+        int | None,
+        typer.Option(help="The API's port; the portal is on the next."),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when it is ready.")
@@ -123,7 +124,7 @@ def _await_up(
         if info is not None:
             return info if info["pid"] == process.pid else _joined(info, asked)
         if process.poll() is not None:
-            refused = _start_error(out.read_text(errors="replace"))
+            refused = _start_error(out.read_text(errors="replace"), settings.home)
             # Somebody else was first; where that one is not ready yet, it is waited for.
             if not isinstance(refused, AlreadyUp) or not is_starting(settings):
                 raise refused
@@ -145,26 +146,34 @@ def _joined(info: dict[str, Any], asked: int | None) -> dict[str, Any]:
     while (missing := _missing(str(info["url"]))) and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
     if missing:
+        said = " ".join(f"{name}: {check['detail']}" for name, check in missing.items())
         raise LiveryError(
             "unavailable",
-            f"The platform of this home runs (pid {info['pid']}, {info['url']}), but it is not ready: {missing}",
-            remedy=NOT_READY,
+            f"The platform of this home runs (pid {info['pid']}, {info['url']}), but it is not ready: {said}",
+            remedy=_ways_out(missing),
         )
     return info
 
 
-def _missing(url: str) -> str:
-    """What a platform lacks in order to work; nothing where it is ready."""
+def _missing(url: str) -> dict[str, Any]:
+    """The checks that a platform fails; none where it is ready."""
     try:
         answer = httpx.get(f"{url}/v1/ready", timeout=5, trust_env=False)
-        checks = answer.json()["checks"]
-        return " ".join(
-            f"{name}: {check['detail']}" for name, check in checks.items() if not check["ok"]
-        )
+        return _failed(answer.json()["checks"])
     except httpx.TransportError as error:
-        return f"its API does not answer ({type(error).__name__})."
-    except (ValueError, KeyError, TypeError):
-        return "what answers there is no Livery API."
+        return {"api": {"detail": f"it does not answer ({type(error).__name__})."}}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {"api": {"detail": "what answers there is no Livery API."}}
+
+
+def _failed(checks: dict[str, Any]) -> dict[str, Any]:
+    return {name: check for name, check in checks.items() if not check["ok"]}
+
+
+def _ways_out(failed: dict[str, Any]) -> str:
+    """What to do, where the checks say it; else that most of it passes by itself."""
+    known = dict.fromkeys(str(check["remedy"]) for check in failed.values() if "remedy" in check)
+    return "\n".join(known) or NOT_READY
 
 
 def _end(process: subprocess.Popen[bytes]) -> str:
@@ -179,14 +188,17 @@ def _end(process: subprocess.Popen[bytes]) -> str:
     return "What was starting is stopped again; nothing is left running."
 
 
-def _start_error(text: str) -> LiveryError:
+def _start_error(text: str, home: Path) -> LiveryError:
     # The child was asked for JSON: its last words are a problem document, unless it crashed hard.
     try:
         said = json.loads(text[text.index("{") :])
         kind = AlreadyUp if said["code"] == AlreadyUp.code else StartFailed
         return kind(message=str(said["detail"]), remedy=str(said["remedy"]))
     except (ValueError, KeyError, TypeError):
-        return StartFailed(
+        from livery.integrations.postgres.errors import disk_full
+
+        # On a full disk its words could not be kept.
+        return disk_full(home, text, seen=True) or StartFailed(
             message=f"The platform did not come up. {last_words(text)}",
             remedy="Run `livery up` without --detach to see it start, or `livery doctor`.",
         )
@@ -265,6 +277,6 @@ def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
         for name, check in document["ready"]["checks"].items():
             desk.screen.note(f"{'✓' if check['ok'] else '✗'} {name}: {check['detail']}")
         if state != "ready":
-            desk.screen.note(NOT_READY)
+            desk.screen.note(_ways_out(_failed(document["ready"]["checks"])))
     if info is None or document["ready"]["status"] != "ready":
         raise typer.Exit(exits.FAILED)

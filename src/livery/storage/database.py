@@ -13,6 +13,7 @@ import orjson
 from livery.services import PLATFORM
 from livery.services.audit.types import Entry
 from livery.services.runs.errors import DatabaseAway
+from livery.storage.room import Room
 from livery.storage.sqlfiles import merge_queries
 
 SQL = merge_queries(
@@ -103,6 +104,7 @@ class Database:
     def __init__(self, pool: Any, chain_id: str) -> None:
         self._pool = pool
         self.chain_id = chain_id
+        self.room = Room()
 
     @classmethod
     async def open(cls, dsn: str, process_id: UUID, *, size: int = 8) -> Database:
@@ -116,7 +118,7 @@ class Database:
             server_settings={"application_name": "livery"},
         )
         database = cls(pool, f"control:{process_id}")
-        async with pool.acquire() as connection:
+        async with database.connection() as connection:
             await connection.execute(SQL["chain_open"], database.chain_id)
         return database
 
@@ -137,6 +139,7 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             await connection.execute(SQL["scope"], scope([PLATFORM, *workspaces]))
             yield Transaction(connection, self.chain_id)
+        self.room.found()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -144,6 +147,7 @@ class Database:
 
         Raises:
             DatabaseAway: there is no server to connect to, or it went away meanwhile.
+            DatabaseFull: its disk is full, or it lacks something else that it needs.
         """
         try:
             connection = await self._pool.acquire()
@@ -156,6 +160,8 @@ class Database:
             if connection.is_closed():
                 raise DatabaseAway from error
             raise
+        except asyncpg.InsufficientResourcesError as error:
+            raise self.room.refused(error) from error
         finally:
             await self._pool.release(connection)
 

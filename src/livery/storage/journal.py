@@ -46,6 +46,7 @@ class JournalWriter:
                 "begin",
                 probe,
                 lambda row: _begun(row, self.process_id),
+                database.room,
                 self._abandon,
                 turns[lane],
             )
@@ -60,6 +61,7 @@ class JournalWriter:
                 "settle",
                 probe,
                 _settled,
+                database.room,
                 turn=turns[lane],
             )
             for lane in range(lanes)
@@ -129,7 +131,7 @@ class JournalWriter:
                 return await self._write_artifacts(outcome)
             except Exception as error:
                 if not isinstance(error, _AGAIN) or monotonic() > until:
-                    if isinstance(error, DatabaseAway):
+                    if isinstance(error, JournalUnavailable):
                         raise
                     message = f"The record could not be written ({type(error).__name__})."
                     raise JournalUnavailable(message=message) from error

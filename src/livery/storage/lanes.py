@@ -19,6 +19,7 @@ from livery.services.runs.errors import DatabaseAway, JournalUnavailable
 from livery.services.runs.ports import Probe
 from livery.services.runs.types import Intent, Outcome
 from livery.storage.database import LOST, SQL, connect, scope
+from livery.storage.room import Room
 
 MAX_BATCH = 256
 PATIENCE_S = 30.0
@@ -40,6 +41,7 @@ class Lane(Generic[Row]):
         name: str,
         probe: Probe,
         written: Callable[[Any], Any],
+        room: Room,
         orphaned: Callable[[Row, Any], None] | None = None,
         turn: asyncio.Lock | None = None,
     ) -> None:
@@ -48,6 +50,7 @@ class Lane(Generic[Row]):
         Lanes that lock the same rows share a `turn`: they would wait for each other in the server anyway, and what
         gathers behind the turn is written as one larger batch."""
         self._written = written
+        self._room = room
         self._turn = turn or asyncio.Lock()
         self._orphaned: Callable[[Row, Any], None] | None = orphaned
         self._dsn = dsn
@@ -63,8 +66,11 @@ class Lane(Generic[Row]):
         self._connection: Any = None
 
     async def open(self) -> None:
-        """Connect, and go on."""
-        await self._connect()
+        """Connect, and go on. Raises DatabaseFull."""
+        try:
+            await self._connect()
+        except asyncpg.InsufficientResourcesError as error:
+            raise self._room.refused(error) from error
         self._task = asyncio.create_task(self._loop(), name=f"journal-{self._name}")
 
     async def close(self) -> None:
@@ -73,7 +79,7 @@ class Lane(Generic[Row]):
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        fail([*self._writing, *self._waiting], "The platform is shutting down.")
+        fail([*self._writing, *self._waiting], _stopping)
         if self._connection is not None:
             await self._connection.close()
 
@@ -119,6 +125,7 @@ class Lane(Generic[Row]):
             else:
                 await self._alone(batch, error)
         else:
+            self._room.found()
             for (row, future), verdict in zip(batch, verdicts, strict=True):
                 self._answer(row, future, verdict)
 
@@ -141,8 +148,15 @@ class Lane(Generic[Row]):
         elif isinstance(error, RETRYABLE):
             await self._write(batch)
         else:
-            # What PostgreSQL says may quote the row; only the kind of fault goes out.
-            fail(batch, f"The record could not be written ({type(error).__name__}).", error)
+            fail(batch, lambda: self._failure(error), error)
+
+    def _failure(self, error: Exception) -> JournalUnavailable:
+        if isinstance(error, asyncpg.InsufficientResourcesError):
+            return self._room.refused(error)
+        # What PostgreSQL says may quote the row; only the kind of fault goes out.
+        return JournalUnavailable(
+            message=f"The record could not be written ({type(error).__name__})."
+        )
 
     async def _resume(
         self, batch: list[tuple[Row, asyncio.Future[Any]]], error: Exception, *, sent: bool
@@ -152,7 +166,7 @@ class Lane(Generic[Row]):
             self._connection.terminate()
             self._connection = None
         if not sent and self._orphaned is not None:
-            fail(batch, "The record cannot be reached; nothing was started.", error, DatabaseAway)
+            fail(batch, _not_started, error)
             return
         until, pause = monotonic() + PATIENCE_S, 0.05
         while True:
@@ -162,7 +176,7 @@ class Lane(Generic[Row]):
                 break
             except Exception as again:  # the last one is told to the calls
                 if monotonic() > until:
-                    fail(batch, "The record cannot be reached.", again, DatabaseAway)
+                    fail(batch, _out_of_reach, again)
                     return
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
@@ -188,13 +202,24 @@ class Lane(Generic[Row]):
 
 def fail(
     batch: Sequence[tuple[Any, asyncio.Future[Any]]],
-    message: str,
+    made: Callable[[], JournalUnavailable],
     cause: Exception | None = None,
-    kind: type[JournalUnavailable] = JournalUnavailable,
 ) -> None:
-    """Tell all of a batch that its rows are not written."""
+    """Tell all of a batch that its rows are not written; each call gets an error of its own, as it raises it."""
     for _, future in batch:
         if not future.done():
-            failure = kind(message=message)
+            failure = made()
             failure.__cause__ = cause
             future.set_exception(failure)
+
+
+def _stopping() -> JournalUnavailable:
+    return JournalUnavailable(message="The platform is shutting down.")
+
+
+def _not_started() -> JournalUnavailable:
+    return DatabaseAway("The record cannot be reached; nothing was started.")
+
+
+def _out_of_reach() -> JournalUnavailable:
+    return DatabaseAway("The record cannot be reached.")

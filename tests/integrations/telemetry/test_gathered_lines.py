@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import subprocess
 import sys
@@ -5,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from livery.integrations.telemetry.logs import GatheredLines
+from livery.integrations.telemetry.logs import GatheredLines, SpareLines
 
 PROGRAM = """
 import sys
@@ -46,3 +48,15 @@ def test_what_waits_at_the_end_of_the_process_is_written(tmp_path: Path) -> None
     path = tmp_path / "log"
     subprocess.run([sys.executable, "-c", PROGRAM, path], check=True, timeout=60)
     assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [0, 1, 2]
+
+
+class Full(io.RawIOBase):
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_stops_the_log_only() -> None:
+    SpareLines(Full()).write(b"lost\n")
+    lines = GatheredLines(Full(), 60.0)
+    lines.write(b"lost\n")
+    lines.write_out()

@@ -231,6 +231,9 @@ async def test_health(operator: Any, fake: Any) -> None:
     assert "vault does not work" in page
     assert "connection refused" in page
     assert "livery doctor" in page
+    assert "Free space" not in page
+    fake.remedies["vault"] = "Free space on the disk."
+    assert "Free space on the disk." in (await operator.get("/health")).text
 
 
 async def test_alive_needs_nobody(visitor: Any, fake: Any) -> None:

@@ -1,5 +1,6 @@
 """The way of one run: whatever is sent or comes back, the run ends with an envelope or a refusal."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ import pytest
 from tests.support.governed import add_skill, do, owner, priced, told
 from tests.support.platform import NewPlatform, Running
 
-from livery.services.runs.errors import JournalUnavailable
+from livery.services.runs.errors import DatabaseFull, JournalUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +187,31 @@ async def test_a_record_that_keeps_changing_starts_nothing(
     assert await told(do(running)) == "internal_error"
     assert await told(do(running, args={"a": "x"})) == "internal_error"
     assert len(asked) == 16
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+async def test_a_full_disk_at_the_end_keeps_neither_key_nor_money(
+    running: Running, monkeypatch: pytest.MonkeyPatch, refusals: int
+) -> None:
+    """Once: there was room for the shorter record of a failure. Twice: it is written when there is room again."""
+    runner, settle, left = (
+        running.platform.runner,
+        running.platform.runner._journal.settle,
+        [refusals],
+    )
+
+    async def full(outcome: Any) -> Any:
+        if left[0] > 0:
+            left[0] -= 1
+            raise DatabaseFull
+        return await settle(outcome)
+
+    before, words = await money(running), {"code": "result = 1"}
+    monkeypatch.setattr("livery.services.runs.run._ROOM_PAUSE_S", 0.01)
+    monkeypatch.setattr(runner._journal, "settle", full)
+    key = f"full-{refusals}"
+    assert await told(do(running, "worker", words, idempotency_key=key)) == "unavailable"
+    await asyncio.gather(*runner._settling)
+    assert await money(running) == before
+    again = await do(running, "worker", words, idempotency_key=key)
+    assert (again.result, again.from_cache) == (1, False)

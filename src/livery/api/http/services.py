@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from livery.manifest.errors import LiveryError
 from livery.services.approvals.approvals import Approvals
 from livery.services.approvals.code_grants import CodeGrants
 from livery.services.approvals.standing import StandingApprovals
@@ -39,6 +40,12 @@ from livery.services.sessions.ingest import SessionIngestion
 
 Check = Callable[[], Awaitable[str]]
 """A readiness check: what is there in words, or an exception."""
+
+
+class NotReady(LiveryError):
+    """What a readiness check raises where it knows what is missing and what to do: its remedy is shown too."""
+
+    code = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)

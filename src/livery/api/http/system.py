@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from livery.api.http.door import Caller, Json, Served
+from livery.api.http.services import NotReady
 from livery.manifest.denylist import redact_text
 from livery.manifest.errors import LiveryError
 
@@ -33,6 +34,8 @@ async def ready(served: Served) -> Response:
                 str(error) if isinstance(error, LiveryError) else f"{type(error).__name__}: {error}"
             )
             checks[name] = {"ok": False, "detail": redact_text(said)[:200]}
+            if isinstance(error, NotReady):
+                checks[name]["remedy"] = error.remedy
     whole = all(check["ok"] for check in checks.values())
     status = "ready" if whole else "degraded"
     return Json({"status": status, "checks": checks}, 200 if whole else 503)

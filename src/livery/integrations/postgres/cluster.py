@@ -12,6 +12,7 @@ from livery.integrations.postgres.errors import (
     DatabaseHomeRefused,
     DatabaseStartFailed,
     DatabaseVersionMismatch,
+    disk_full,
 )
 from livery.integrations.postgres.layout import Layout
 from livery.integrations.postgres.leftovers import data_folder, read_below
@@ -39,6 +40,7 @@ def ensure_cluster(layout: Layout, bin_dir: Path, account: Account) -> None:
         DatabaseVersionMismatch: the folder belongs to another major version.
         DatabaseHomeRefused: the superuser's password is gone.
         DatabaseStartFailed: `initdb` failed.
+        DatabaseDiskFull: it found no room.
     """
     if not layout.cluster.exists():
         _create(layout, bin_dir, account)
@@ -84,7 +86,7 @@ def _create(layout: Layout, bin_dir: Path, account: Account) -> None:
             os.chown(data, maker.uid, maker.gid)
             # initdb reads the password through /proc; the file takes back its owner below.
             os.fchown(key, maker.uid, maker.gid)
-        _initdb(data, bin_dir, maker, key)
+        _initdb(data, bin_dir, maker, key, layout.home)
     finally:
         if maker.switch:
             os.fchown(key, os.geteuid(), os.getegid())
@@ -96,7 +98,7 @@ def _create(layout: Layout, bin_dir: Path, account: Account) -> None:
     _sync_folder(layout.pg)
 
 
-def _initdb(data: Path, bin_dir: Path, maker: Account, key: int) -> None:
+def _initdb(data: Path, bin_dir: Path, maker: Account, key: int, home: Path) -> None:
     done = subprocess.run(
         [
             bin_dir / "initdb",
@@ -124,7 +126,9 @@ def _initdb(data: Path, bin_dir: Path, maker: Account, key: int) -> None:
     )
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-12:])
-        raise DatabaseStartFailed(message=f"initdb failed (exit {done.returncode}):\n{tail}")
+        raise disk_full(home, done.stdout) or DatabaseStartFailed(
+            message=f"initdb failed (exit {done.returncode}):\n{tail}"
+        )
 
 
 def _keep_password(layout: Layout) -> None:

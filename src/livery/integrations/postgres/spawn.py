@@ -8,7 +8,7 @@ import sys
 import time
 
 from livery.integrations.postgres import errors
-from livery.integrations.postgres.errors import DatabaseStartFailed
+from livery.integrations.postgres.errors import DatabaseStartFailed, disk_full
 from livery.integrations.postgres.layout import Layout
 from livery.integrations.postgres.server import open_log
 from livery.manifest.errors import LiveryError
@@ -64,13 +64,14 @@ def _read_line(pipe: int, deadline: float) -> bytes | None:
     return line
 
 
-def not_ready(layout: Layout, message: str, remedy: str | None = None) -> DatabaseStartFailed:
-    """The error to raise, with the end of the log."""
+def not_ready(layout: Layout, message: str, remedy: str | None = None) -> LiveryError:
+    """The error to raise, with the end of the log; one of its own where the disk is full."""
     try:
         lines = layout.log.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
     except OSError:
         lines = []
     tail = "\n".join(lines)
-    return DatabaseStartFailed(
+    # The log lies on the same disk: where that is full, nothing may have been written into it.
+    return disk_full(layout.home, seen=True) or DatabaseStartFailed(
         message=f"{message}\nThe end of {layout.log}:\n{tail}", remedy=remedy or None
     )

@@ -63,6 +63,21 @@ def _shown(value: Any) -> str:
     return redact_text(str(value))
 
 
+class SpareLines:
+    """A file whose lines are dropped where they cannot be written: a full disk stops the log, not the platform."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> None:
+        """Write a line, or lose it."""
+        with suppress(OSError):
+            self._file.write(line)
+
+    def flush(self) -> None:
+        """Nothing: the file has no buffer."""
+
+
 class GatheredLines:
     """A file whose lines are written a few milliseconds later, many at once, by a thread of its own.
 
@@ -94,22 +109,21 @@ class GatheredLines:
             lines = self._lines
             block = b"".join(lines.popleft() for _ in range(len(lines)))
             if block:
-                self._file.write(block)
+                with suppress(OSError):  # a full disk stops the log, not the platform
+                    self._file.write(block)
 
     def _run(self) -> None:
         while True:
             self._some.wait()
             time.sleep(self._linger_s)
             self._some.clear()
-            with suppress(OSError):  # a full disk stops the log, not the platform
-                self.write_out()
+            self.write_out()
 
 
 def configure(level: str = "INFO", file: Path | None = None, *, linger_s: float = 0.0) -> None:
     """Log to a file, or to standard error where none is given; `linger_s` gathers lines that long."""
     stream: Any = append_private(file, 0) if file is not None else _stderr()
-    if linger_s > 0:
-        stream = GatheredLines(stream, linger_s)
+    stream = GatheredLines(stream, linger_s) if linger_s > 0 else SpareLines(stream)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -72,3 +72,20 @@ class DatabaseAway(JournalUnavailable):
             remedy="Repeat the call in a moment, a run with the same idempotency key: what was done is not "
             "done twice. `livery status` says what is missing.",
         )
+
+
+class DatabaseFull(JournalUnavailable):
+    """The database has no room for what was to be written; the same call may succeed once it has."""
+
+    code = "unavailable"
+
+    def __init__(
+        self,
+        message: str = "The disk of the database is full.",
+        way_out: str = "Free space on the disk that holds the database",
+    ) -> None:
+        super().__init__(
+            message=message,
+            remedy=f"{way_out}; nothing has to be started again. Then repeat the call, a run with the same "
+            "idempotency key: what was done is not done twice.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -20,6 +21,7 @@ from livery.services.artifacts.types import NewArtifact
 from livery.services.audit.ports import Signer
 from livery.services.runs.asking import Asking
 from livery.services.runs.errors import (
+    DatabaseFull,
     IdempotencyConflict,
     IdempotencyInFlight,
     JournalUnavailable,
@@ -48,9 +50,11 @@ from livery.services.runs.types import (
     Inner,
     Invocation,
     Invoked,
+    Outcome,
 )
 
 _ATTEMPTS = 8
+_ROOM_PAUSE_S = 3.0
 _KEY_LIMIT = 255
 MAX_DEPTH = 5
 """So many skills may call each other in a row."""
@@ -234,17 +238,34 @@ class Runner:
             return await self._invoke(call, begun)
         except Exception as error:
             envelope, outcome = broken_off(call, begun, type(error).__name__)
-            if not await self._journal.settle(outcome):
+            try:
+                settled = await self._journal.settle(outcome)
+            except DatabaseFull:
+                self._settle_behind(outcome)
+                raise
+            if not settled:
                 envelope = await self._recorded(begun.run_id, begun.contract)
             self._report(call, envelope, begun.contract, begun.start_ns)
+            if isinstance(error, DatabaseFull) and envelope.status == "failed":
+                raise  # there was room for this end only, and it frees the key
             return envelope
         except BaseException:
             # The caller is gone and waits for nothing; the record is completed behind its back.
             _, outcome = broken_off(call, begun, "the caller went away")
-            task = asyncio.ensure_future(self._journal.settle(outcome))
-            self._settling.add(task)
-            task.add_done_callback(self._settled)
+            self._settle_behind(outcome)
             raise
+
+    def _settle_behind(self, outcome: Outcome) -> None:
+        task = asyncio.ensure_future(self._settle_with_room(outcome))
+        self._settling.add(task)
+        task.add_done_callback(self._settled)
+
+    async def _settle_with_room(self, outcome: Outcome) -> bool | None:
+        # While this process lives, no sweep ends its runs: one that is never settled keeps its key and its money.
+        while True:
+            with suppress(DatabaseFull):
+                return await self._journal.settle(outcome)
+            await asyncio.sleep(_ROOM_PAUSE_S)
 
     def _settled(self, task: asyncio.Future[bool | None]) -> None:
         self._settling.discard(task)
