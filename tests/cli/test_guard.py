@@ -60,6 +60,13 @@ def test_debug_shows_the_traceback_wherever_it_stands(broken):
         assert isinstance(broken(*words).exception, ZeroDivisionError)
 
 
+def test_debug_changes_nothing_of_what_is_foreseen(broken):
+    for words in (["refuse"], ["refuse", "--json"], ["refuse", "--no-such"], ["no-such", "--json"]):
+        plain, debug = broken(*words), broken(*words, "--debug")
+        assert (debug.exit_code, debug.output) == (plain.exit_code, plain.output)
+        assert isinstance(debug.exception, SystemExit)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_a_sentence(broken, number):
     found = broken("fill", str(number))

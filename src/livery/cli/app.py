@@ -54,7 +54,9 @@ def build_cli(open_client: OpenClient) -> typer.Typer:
             bool,
             typer.Option("--version", callback=_print_version, is_eager=True, help="The version."),
         ] = False,
-        _debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+        _debug: Annotated[
+            bool, typer.Option("--debug", help="Show the traceback of what nobody foresaw.")
+        ] = False,
     ) -> None:
         ctx.obj = Desk(open_client)
 

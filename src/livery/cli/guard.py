@@ -17,7 +17,7 @@ JSON_FLAG, DEBUG_FLAG = "--json", "--debug"
 
 
 class GuardedGroup(TyperGroup):
-    """The root command. `--debug` is understood anywhere on the line and shows the traceback."""
+    """The root command. `--debug` is understood anywhere on the line and shows the traceback of what nobody foresaw."""
 
     def main(
         self,
@@ -56,7 +56,7 @@ class GuardedGroup(TyperGroup):
         except OutputLost as lost:
             _lost(lost)
         except Exception as error:
-            if debug:
+            if debug and not _is_foreseen(error):
                 raise
             try:
                 code = report(error, as_json=as_json)
@@ -79,6 +79,11 @@ def report(error: Exception, *, as_json: bool) -> int:
         return exits.of_error(error)
     screen.err.print(alerts.crash_panel(error))
     return exits.FAILED
+
+
+def _is_foreseen(error: Exception) -> bool:
+    """A refusal, or a command line that cannot be understood: it says what to do, a traceback hides that."""
+    return isinstance(error, LiveryError) or hasattr(error, "format_message")
 
 
 def _no_room(error: OSError) -> LiveryError:

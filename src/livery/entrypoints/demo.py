@@ -29,6 +29,7 @@ from livery.client import ApiProblem, LiveryClient, RunDenied
 from livery.client.session_logs.sample import write_sample_week
 from livery.entrypoints.analyst import ANALYST
 from livery.entrypoints.local import kept_token, server_info
+from livery.entrypoints.ports import api_port
 from livery.entrypoints.settings import DEFAULT_PORT, Settings
 from livery.entrypoints.updown import start_detached
 from livery.manifest.errors import LiveryError
@@ -40,7 +41,10 @@ _STEPS = 6
 
 def demo(
     ctx: typer.Context,
-    port: Annotated[int | None, typer.Option(help="The API's port; a free one by default.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(callback=api_port, help="The API's port; a free one by default."),
+    ] = None,
 ) -> None:
     """The main job: hire the analyst, digest your week, verify it, and try to cheat.
 

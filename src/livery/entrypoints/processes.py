@@ -13,6 +13,7 @@ import typer
 
 from livery.entrypoints import child
 from livery.entrypoints.background import pause
+from livery.entrypoints.ports import any_port, api_port
 from livery.entrypoints.settings import Settings
 from livery.manifest.errors import LiveryError
 from livery.services.audit.audit import Audit
@@ -20,7 +21,8 @@ from livery.services.audit.audit import Audit
 CHECKPOINT_S = 300.0
 _worker_log = structlog.get_logger("livery.worker")
 
-Port = Annotated[int | None, typer.Option(help="The port to listen on.")]
+ApiPort = Annotated[int | None, typer.Option(callback=api_port, help="The port to listen on.")]
+Port = Annotated[int | None, typer.Option(callback=any_port, help="The port to listen on.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 
 
@@ -44,7 +46,7 @@ def _log(settings: Settings, name: str) -> None:
 
 
 def api(
-    port: Port = None,
+    port: ApiPort = None,
     host: Host = "127.0.0.1",
     public_url: Annotated[str | None, typer.Option(help="The https address outside.")] = None,
 ) -> None:

@@ -13,6 +13,9 @@ from livery.manifest.errors import LiveryError
 from livery.private import private_folder
 
 DEFAULT_PORT = 8700
+LAST_PORT = 65535
+LAST_API_PORT = LAST_PORT - 1
+"""The portal takes the next one."""
 
 
 class HomeRefused(LiveryError):
@@ -55,11 +58,11 @@ class Settings:
     def read(cls, environ: Mapping[str, str] = os.environ, *, port: int | None = None) -> Settings:
         """Settings of this process: LIVERY_HOME, LIVERY_DATABASE_URL, LIVERY_PORT, LIVERY_LOG_LEVEL,
         LIVERY_SCANNERS, LIVERY_ALLOW_PRIVATE_TARGETS, LIVERY_MCP_SERVERS, LIVERY_PORTAL_URL; LIVERY_SANDBOX_* are
-        read where the sandbox starts."""
+        read where the sandbox starts. Raises LiveryError where LIVERY_PORT is no port."""
         return cls(
             Path(environ.get("LIVERY_HOME") or "~/.livery").expanduser().absolute(),
             environ.get("LIVERY_DATABASE_URL") or None,
-            port if port is not None else int(environ.get("LIVERY_PORT") or DEFAULT_PORT),
+            port if port is not None else _port(environ),
             environ.get("LIVERY_LOG_LEVEL", "INFO").upper(),
             version("livery"),
             _path(environ, "LIVERY_SCANNERS"),
@@ -118,6 +121,17 @@ class Settings:
             if not stat.S_ISDIR(kind):
                 raise HomeRefused(f"{place} is a file.")
             return
+
+
+def _port(environ: Mapping[str, str]) -> int:
+    text = environ.get("LIVERY_PORT") or str(DEFAULT_PORT)
+    if not (text.isdecimal() and 1 <= int(text) <= LAST_API_PORT):
+        raise LiveryError(
+            "configuration_error",
+            f"LIVERY_PORT is no port of the API: {text[:40]!r}.",
+            remedy=f"Set it to a number of 1 to {LAST_API_PORT}; the portal takes the next.",
+        )
+    return int(text)
 
 
 def _path(environ: Mapping[str, str], name: str) -> Path | None:

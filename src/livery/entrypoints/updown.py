@@ -20,6 +20,7 @@ import typer
 from livery.cli import exits
 from livery.cli.desk import Desk, JsonFlag, desk_of
 from livery.entrypoints.local import server_info
+from livery.entrypoints.ports import api_port
 from livery.entrypoints.settings import Settings
 from livery.entrypoints.startup import (
     READY_S,
@@ -45,7 +46,7 @@ def up(
     ctx: typer.Context,
     port: Annotated[
         int | None,
-        typer.Option(help="The API's port; the portal is on the next."),
+        typer.Option(callback=api_port, help="The API's port; the portal is on the next."),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when it is ready.")
