@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from livery.cli import build_cli
-from livery.entrypoints import demo, processes, updown
+from livery.entrypoints import demo, processes, tokens, updown
 from livery.entrypoints.settings import Settings
 from livery.entrypoints.startup import AlreadyUp
 from livery.manifest.errors import LiveryError
+from livery.services.identity.types import ROLES
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def livery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     app = build_cli(lambda: pytest.fail("nothing may be asked"))
     for command in (updown.up, demo.demo, processes.api, processes.portal, processes.vault):
         app.command()(command)
+    app.add_typer(tokens.commands(), name="token")
     return lambda *words: CliRunner().invoke(app, list(words))
 
 
@@ -58,3 +60,10 @@ def test_a_platform_that_is_up_is_said_with_debug_too(
     assert found.exit_code == 1
     assert "It is up already." in found.stderr
     assert "Traceback" not in found.output
+
+
+def test_a_role_that_there_is_not(livery: Any) -> None:
+    found = livery("token", "new", "--role", "king")
+    assert (found.exit_code, "There is no role 'king'" in found.stderr) == (2, True)
+    for role in ROLES:
+        assert role in found.stderr

@@ -17,6 +17,7 @@ from livery.client.documents import TokenCreated
 from livery.entrypoints.local import kept_token, server_info
 from livery.entrypoints.settings import Settings
 from livery.manifest.errors import LiveryError
+from livery.services.identity.types import ROLES
 
 
 class NotUp(LiveryError):
@@ -27,9 +28,7 @@ class NotUp(LiveryError):
 
 def new(
     ctx: typer.Context,
-    role: Annotated[
-        str, typer.Option(help="operator, approver, author, auditor, customer_admin, …")
-    ],
+    role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.")],
     workspace: Annotated[str | None, typer.Option(help="The workspace, by slug or id.")] = None,
     agent: Annotated[
         str | None, typer.Option(help="The hired agent, by name or id, for role agent.")
@@ -42,6 +41,8 @@ def new(
 
     Example: livery token new --role auditor --days 30
     """
+    if role not in ROLES:
+        raise UsageError(f"There is no role {role!r}.", f"The roles are {', '.join(ROLES)}.")
     desk = desk_of(ctx)
 
     async def make(client: LiveryClient) -> TokenCreated:

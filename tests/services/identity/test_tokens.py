@@ -47,3 +47,10 @@ async def test_a_revoked_token_is_refused_in_every_process(new_platform: NewPlat
                 for _ in range(2):
                     assert (await http.post("/v1/runs", json=call)).status_code == 401
                 assert (await http.get("/v1/whoami")).status_code == 401
+
+
+async def test_a_role_that_there_is_not_is_pointed_at(platform: Running) -> None:
+    async with platform.http() as http:
+        problem = (await http.post("/v1/tokens", json={"role": "king"})).json()
+    assert problem["code"] == "validation_error"
+    assert [violation["pointer"] for violation in problem["violations"]] == ["/role"]

@@ -9,6 +9,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from livery.kernel.approval import plain_name
+from livery.manifest.errors import Violation
 from livery.services import PLATFORM
 from livery.services.audit.types import Entry
 from livery.services.identity.access import Access, require
@@ -88,7 +89,8 @@ class Tokens:
         """Make a token of this role: operators make any, a customer admin those of the own workspace."""
         require(caller, "operator", "customer_admin")
         if role not in ROLES:
-            raise Invalid(message=f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
+            said = f"There is no role {role!r}; the roles are {', '.join(ROLES)}."
+            raise Invalid(message=said, violations=[Violation("/role", "not a role")])
         if caller.role == "customer_admin" and role in STAFF:
             raise Forbidden(message="A customer admin makes tokens of the own workspace only.")
         if (role == "agent") != (hired_agent_id is not None):
