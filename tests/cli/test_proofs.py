@@ -262,3 +262,20 @@ def test_a_certificate_beside_a_file_vouches_for_nothing(livery, proof, tmp_path
         beside.write_text(json.dumps(forged))
         assert livery("verify", lie).exit_code != 0
         assert livery("verify", beside, "--artifact", lie).exit_code != 0
+
+
+def test_what_carries_no_proof_is_told_what_does(livery, signer, tmp_path):
+    picture = tmp_path / "chart.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    found = livery("verify", picture)
+    assert found.exit_code == 2
+    said = " ".join(found.stderr.replace("┃", " ").split())
+    for words in (".provenance.json beside it", "certificate", "checkpoint", "journal (.ndjson)"):
+        assert words in said
+    assert "chart.png is, carries no proof" in said
+
+
+def test_what_is_no_regular_file(livery, signer, tmp_path):
+    for path, said in (("/dev/null", "no regular file"), (tmp_path / "none", "There is no file")):
+        found = livery("verify", path)
+        assert (found.exit_code, said in found.stderr) == (2, True)

@@ -18,6 +18,11 @@ from livery.manifest.strict_json import Ambiguous, read_json
 PROOF_SUFFIX = ".provenance.json"
 MAX_DOCUMENT_BYTES = 64 * 2**20
 _CHECKPOINT = "Make one: livery audit checkpoint > checkpoint.json"
+VERIFIABLE = (
+    "What can be verified is an artifact's file with its FILE.provenance.json beside it "
+    "(livery artifacts get ARTIFACT --out FILE writes both), that document, a certificate, a checkpoint, "
+    "or a journal (.ndjson); a picture that was drawn of an artifact, as chart.png is, carries no proof."
+)
 _NO_KEYS = "Name a public key: --key PUBLIC.pem"
 
 
@@ -62,7 +67,8 @@ def verify_file(
     `checkpoints` (files) and `allow_unsigned` are for journals. Raises `UsageError` where the file is none of these.
     """
     if not file.is_file():
-        raise UsageError(f"There is no file {file}.", "Name what was exported.")
+        said = f"{file} is no regular file." if file.exists() else f"There is no file {file}."
+        raise UsageError(said, "Name what was exported.")
     proof = file.with_name(file.name + PROOF_SUFFIX)
     if artifact is None and proof.is_file():
         file, artifact = proof, file
@@ -97,8 +103,7 @@ def verify_file(
     if "type" in document:  # a journal of one line
         return verify_journal([_read(file)], keys)
     raise UsageError(
-        f"{file} is no provenance document, certificate, checkpoint or journal.",
-        "See: livery artifacts get ARTIFACT --out FILE; livery audit export --out FILE.ndjson",
+        f"{file} is no provenance document, certificate, checkpoint or journal.", VERIFIABLE
     )
 
 
@@ -163,8 +168,7 @@ def _load(file: Path) -> dict[str, Any]:
             ) from None
         proof = file.name + PROOF_SUFFIX
         raise UsageError(
-            f"{file} is no JSON, and there is no {proof} beside it.",
-            "Fetch both: livery artifacts get ARTIFACT --out FILE",
+            f"{file} is no JSON, and there is no {proof} beside it.", VERIFIABLE
         ) from None
     if not isinstance(document, dict):
         raise UsageError(f"{file} is no JSON object.")
