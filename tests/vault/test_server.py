@@ -309,6 +309,19 @@ async def test_a_failure_inside_says_nothing(
     assert CANARY not in logged.out + logged.err + str(caught.value)
 
 
+async def test_a_full_disk_is_said(
+    vault: Vault, workspace: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise asyncpg.DiskFullError(f"could not extend file for {CANARY}")
+
+    monkeypatch.setattr(vault.backend, "store", full)
+    with pytest.raises(errors.VaultFull) as caught:
+        await vault.writer.store(workspace, KIND, "Team chat", _secret())
+    assert (caught.value.code, "full" in caught.value.message) == ("unavailable", True)
+    assert CANARY not in caught.value.message + caught.value.remedy
+
+
 async def test_health_needs_no_token(vault: Vault) -> None:
     async with vault.raw() as http:
         assert (await http.get("/vault/v1/health")).json() == {"status": "ok"}

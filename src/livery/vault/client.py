@@ -31,6 +31,7 @@ _BY_CODE: Mapping[str, type[errors.VaultError]] = {
         errors.CredentialRevoked,
         errors.InputInvalid,
         errors.SecretMisplaced,
+        errors.VaultFull,
     )
 }
 

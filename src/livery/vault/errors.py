@@ -88,6 +88,12 @@ class VaultUnreachable(VaultError):
     code = "network_error"
 
 
+class VaultFull(VaultError):
+    """The vault's database has no room, or lacks something else that it needs."""
+
+    code = "unavailable"
+
+
 class VaultTimeout(VaultUnreachable):
     """The vault did not answer in time."""
 

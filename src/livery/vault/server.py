@@ -18,13 +18,21 @@ from starlette.routing import Route
 from livery.manifest.errors import LiveryError
 from livery.vault import forms
 from livery.vault.backend import Backend
-from livery.vault.errors import CredentialNotFound, Forbidden, Unauthenticated, VaultError
+from livery.vault.errors import (
+    CredentialNotFound,
+    Forbidden,
+    Unauthenticated,
+    VaultError,
+    VaultFull,
+)
 from livery.vault.tokens import Callers
 from livery.vault.types import REF, Call, Grant
 
 _CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}")
 _ANYBODY = "anonymous"
+_LACKS = "53"
+"""The class of PostgreSQL's SQLSTATEs for insufficient resources: 53100 is a full disk."""
 _log = structlog.get_logger("livery.vault")
 
 Do = Callable[[Backend, Call, Any], Awaitable[JSONResponse]]
@@ -211,4 +219,9 @@ def _report(error: Exception, correlation_id: str) -> VaultError:
         where=frames[-3:],
         correlation_id=correlation_id,
     )
+    if str(getattr(error, "sqlstate", "")).startswith(_LACKS):
+        said = "The disk of the vault's database is full, or it lacks memory."
+        return VaultFull(
+            said, remedy="Make room on the machine that runs it, then repeat the call."
+        )
     return VaultError("The vault could not do this.")
