@@ -33,6 +33,10 @@ class Screen:
         """One line to stderr."""
         self.err.print(line(message, style, limit=2000), soft_wrap=True)
 
+    def say(self, message: object) -> None:
+        """One line to stdout, whole: for what was asked and for `grep`."""
+        self.out.print(line(message, limit=2000), soft_wrap=True)
+
     def document(self, document: Any) -> None:
         """Print one JSON document to stdout; ASCII only, so that it cannot steer a terminal."""
         sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")

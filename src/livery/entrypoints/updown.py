@@ -269,14 +269,14 @@ def status(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     if as_json:
         desk.screen.document(document)
     elif info is None:
-        desk.screen.note(f"Nothing is running in {settings.home}. Start it: livery up --detach")
+        desk.screen.say(f"Nothing is running in {settings.home}. Start it: livery up --detach")
     else:
         state = document["ready"]["status"]
-        desk.screen.note(
+        desk.screen.say(
             f"{state}: API {info['url']}, portal {info['portal_url']}, pid {info['pid']}"
         )
         for name, check in document["ready"]["checks"].items():
-            desk.screen.note(f"{'✓' if check['ok'] else '✗'} {name}: {check['detail']}")
+            desk.screen.say(f"{'✓' if check['ok'] else '✗'} {name}: {check['detail']}")
         if state != "ready":
             desk.screen.note(_ways_out(_failed(document["ready"]["checks"])))
     if info is None or document["ready"]["status"] != "ready":

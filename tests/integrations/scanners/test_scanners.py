@@ -220,6 +220,14 @@ async def test_bandit_finds(code: str, rule: str, severity: str) -> None:
     assert {item.file for item in found} == {"scripts/skill.py"}
 
 
+async def test_bandit_lets_tests_assert_and_nothing_else() -> None:
+    code = b"assert 1\neval('1')\n"
+    found = await BanditScanner().scan(made(**{"tests/test_it.py": code, "scripts/other.py": code}))
+    assert sorted((item.file, item.rule) for item in found) == [
+        ("scripts/other.py", "B101"), ("scripts/other.py", "B307"), ("tests/test_it.py", "B307"),
+    ]  # fmt: skip
+
+
 async def test_bandit_says_what_it_could_not_read() -> None:
     (found,) = await BanditScanner().scan(made("def f(:\n"))
     assert (found.rule, found.severity, found.file) == (
