@@ -22,7 +22,7 @@ from livery.portals.ui import format as written
         ("signed", -2, "-2"),
         ("signed", 0, "0"),
         ("usd", 38.2, "$ 38.20"),
-        ("usd", 0.00042, "$ 0.0004"),
+        ("usd", 0.00042, "$ 0.000420"),
         ("usd", 0, "$ 0.00"),
         ("usd", None, "–"),
         ("percent", 27 / 33, "82 %"),
