@@ -6,7 +6,7 @@ Safe to repeat: what is there is left as it is.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -95,13 +95,6 @@ async def operator_token(platform: Platform, settings: Settings) -> str:
     return token
 
 
-async def _shipped(platform: Platform, skill: Skill, package: list[PackageFile]) -> Version:
-    """The version that holds these very files: an author may have registered a newer one under the same key."""
-    digest = package_digest(package)
-    versions, _ = await platform.services.catalog.versions(skill)
-    return next(version for version in versions if version.digest == digest)
-
-
 async def _packs(platform: Platform, release: str) -> AsyncIterator[Seeded]:
     for name, package in built_in():
         try:
@@ -111,17 +104,43 @@ async def _packs(platform: Platform, release: str) -> AsyncIterator[Seeded]:
                 yield Seeded(name, None, outranked)
                 continue
             skill = await platform.services.catalog.register(package, by=BY)
-            version = await _shipped(platform, skill, package)
-            if version.status not in ("pending_certification", "certified"):
+            versions, _ = await platform.services.catalog.versions(skill)
+            # By its bytes: an author may have registered a newer one under the same key.
+            digest = package_digest(package)
+            shipped = next(version for version in versions if version.digest == digest)
+            await _keep_earlier(platform, skill, versions, shipped, release)
+            if shipped.status not in ("pending_certification", "certified"):
                 yield Seeded(name, None)  # revoked or deprecated by an operator: left so
                 continue
-            done = await platform.services.certifier.held(skill, version)
-            if done is None:  # new here, or what it rested on has changed with the release
-                await platform.services.sign_offs.by_release(skill, version, release)
-                done = await platform.services.certifier.run(skill, version, by=BY)
-            yield Seeded(name, done)
+            yield Seeded(name, await _proven(platform, skill, shipped, release))
         except LiveryError as error:
             yield Seeded(name, None, error.message)
+
+
+async def _keep_earlier(
+    platform: Platform, skill: Skill, versions: Sequence[Version], shipped: Version, release: str
+) -> None:
+    """Prove what earlier releases shipped once more: agents are entitled to it, and it rests on this release now."""
+    for version in versions:
+        ours = version.created_by == BY and version is not shipped
+        if ours and version.status in ("certified", "deprecated"):
+            try:
+                await _proven(platform, skill, version, release)
+            except LiveryError as error:
+                _log.warning(
+                    "earlier_version_unproven", version=version.version, error=error.message
+                )
+
+
+async def _proven(
+    platform: Platform, skill: Skill, version: Version, release: str
+) -> Certification:
+    done = await platform.services.certifier.held(skill, version)
+    if done is not None:
+        return done
+    # It is new here, or what it rested on has changed with the release.
+    await platform.services.sign_offs.by_release(skill, version, release)
+    return await platform.services.certifier.run(skill, version, by=BY)
 
 
 def built_in() -> Iterator[tuple[str, list[PackageFile]]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.support.platform import NewPlatform, Running
 from tests.support.skills import certified, package
 
 from livery.entrypoints import certificates
+from livery.entrypoints import seed as seeding
 from livery.entrypoints.seed import Seeded, built_in, seed
 from livery.kernel.policy import DEFAULT_POLICIES, PolicySet
 from livery.services.certification.certify import LIFETIME
@@ -62,9 +64,9 @@ async def shown(running: Running, key: str) -> dict[str, Any]:
     return found
 
 
-async def run(running: Running, key: str) -> dict[str, Any]:
+async def run(running: Running, key: str, args: Any = OK, **more: str) -> dict[str, Any]:
     async with running.http() as http:
-        answer = await http.post("/v1/runs", json={"skill_key": key, "input": OK})
+        answer = await http.post("/v1/runs", json={"skill_key": key, "input": args, **more})
     found: dict[str, Any] = answer.json()
     return found
 
@@ -122,6 +124,32 @@ async def test_a_deprecated_version_is_renewed_and_stays_deprecated(platform: Ru
             "/v1/skills/retired/versions/1.0.0/promote", json={"channel": "production"}
         )
         assert promoted.json()["code"] == "invalid_transition"
+
+
+async def test_a_release_proves_what_earlier_ones_shipped_once_more(
+    new_platform: NewPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that was hired before goes on, on the version that it is entitled to."""
+    newer = [
+        (name, [replace(f, data=f.data.replace(b"1.0.0", b"1.1.0")) for f in files])
+        for name, files in built_in()
+        if name == "add"
+    ]
+    async with new_platform() as running:
+        monkeypatch.setattr(seeding, "built_in", lambda: iter(newer))
+        changed(running, dependencies="sha256:" + "5" * 64)
+        args = {"a": 2, "b": 3}
+        assert (await run(running, "add", args, version="1.0.0"))["code"] == "skill_not_certified"
+        told: list[Seeded] = []
+        await seed(running.platform, running.settings, told.append)
+        [shipped] = told
+        assert shipped.certification is not None
+        assert shipped.certification.status == "certified"
+        for version in ("1.0.0", "1.1.0"):
+            done = await run(running, "add", args, version=version)
+            assert (done["code"], done["result"], done["skill_version"]) == ("tool_ok", 5, version)
+        # Nothing but what a release shipped is proven by it.
+        assert (await run(running, "subtract", args))["code"] == "skill_not_certified"
 
 
 async def test_instructions_rest_on_no_dependency(platform: Running) -> None:

@@ -274,12 +274,7 @@ def _failed(ctx: Context, period: Period) -> list[dict[str, Any]]:
 
 
 def _quality(ctx: Context) -> dict[str, Any]:
-    """Return the bad lines: how many, the files with most of them, and of every file its first ones."""
-    files = ctx.data.query(
-        "bad_lines", ["file"], ["lines"], order_by=["-lines"], limit=LISTED_BAD_FILES
-    )
-    [all_of_them] = ctx.data.query("bad_lines", [], ["lines"]) or [{"lines": 0}]
-    total = all_of_them["lines"] or 0
+    """Return the bad lines; where they are too many, of every file its first ones, and how many there are."""
     rows = ctx.data.query(
         "bad_lines",
         ["nth", "file", "line", "reason"],
@@ -289,9 +284,11 @@ def _quality(ctx: Context) -> dict[str, Any]:
     )
     listed = [{name: row[name] for name in ("file", "line", "reason")} for row in rows]
     listed.sort(key=lambda row: (row["file"], row["line"], row["reason"]))
-    return {
-        "bad_lines": listed,
-        "total": total,
-        "by_file": files,
-        "complete": total == len(listed),
-    }
+    [counted] = ctx.data.query("bad_lines", [], ["lines"]) or [{}]
+    total = counted.get("lines") or 0
+    if total <= len(listed):
+        return {"bad_lines": listed, "complete": True}
+    files = ctx.data.query(
+        "bad_lines", ["file"], ["lines"], order_by=["-lines"], limit=LISTED_BAD_FILES
+    )
+    return {"bad_lines": listed, "complete": False, "total": total, "by_file": files}

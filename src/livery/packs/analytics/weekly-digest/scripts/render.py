@@ -165,7 +165,8 @@ def _tables(digest: Digest) -> list[str]:
 
 
 def _bad_lines(quality: Digest) -> list[str]:
-    bad, total = quality["bad_lines"], quality["total"]
+    bad = quality["bad_lines"]
+    total = quality.get("total", len(bad))
     if not bad:
         return []
     shown = [[_cell(b["file"]), str(b["line"]), _cell(b["reason"])] for b in bad[:MAX_BAD_LINES]]
