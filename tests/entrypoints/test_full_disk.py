@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_is_said_and_left_behind(full_home: Livery) -> None:
     }
     assert page["checks"]["database"]["ok"] is False
     said = livery("status", code=1)
-    assert "✗ database: The disk of the database is full: 0 MiB free" in said.stderr
+    assert "✗ database: The disk of the database is full: 0 MiB free" in said.stdout
     assert "Free space on the disk" in said.stderr
     assert "livery down" not in said.stderr  # starting again on a full disk helps nobody
     _filler(livery).unlink()
