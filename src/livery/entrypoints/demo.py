@@ -140,9 +140,8 @@ class _Demo:
 
     async def _certified(self, operator: LiveryClient) -> None:
         self._show.step("Certify the built-in packs", "static checks and fixtures, signed")
-        from livery.entrypoints.seed import (
-            built_in,
-        )  # the platform's own code: not for every command
+        # Here, because it brings the platform's own code along, which no other command needs.
+        from livery.entrypoints.seed import built_in
 
         ours = {key for key, _ in built_in()}
         for skill in await operator.list_skills():

@@ -20,12 +20,6 @@ from livery.manifest.errors import LiveryError
 from livery.services.identity.types import ROLES
 
 
-class NotUp(LiveryError):
-    """No platform of this home runs, so that there is no portal to sign in to."""
-
-    code = "unavailable"
-
-
 def new(
     ctx: typer.Context,
     role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.")],
@@ -119,8 +113,9 @@ def link(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     settings = Settings.read()
     info = server_info(settings)
     if info is None:
-        raise NotUp(
-            message=f"Nothing is running in {settings.home}.",
+        raise LiveryError(
+            "unavailable",
+            f"Nothing is running in {settings.home}.",
             remedy="Start it, then repeat this: livery up --detach",
         )
     token = kept_token(settings)

@@ -37,7 +37,7 @@ class Tools:
         tools = []
         for agent in await self._services.hiring.list(caller):
             for entitled in agent.skills:
-                skill = await catalog.get(caller, str(entitled.skill_id))
+                skill = await catalog.seen_from(agent.workspace_id, str(entitled.skill_id))
                 version = await catalog.version(skill, entitled.version)
                 words = SkillMd(name=skill.skill_key, description=skill.description)
                 contract = (

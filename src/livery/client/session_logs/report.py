@@ -22,15 +22,14 @@ def digest_report(
     1,000, of every file some; `bad_lines_total` counts all of them, `bad_lines_by_file` those that
     were read, for the 100 files with most.
     """
-    overview = result["overview"]
+    overview, quality = result["overview"], result["quality"]
     sessions = overview["sessions"]
     counted = ("input", "output", "cache_read", "cache_creation")
     bad = [
         {"file": line["file"], "line": line["line"], "reason": line["reason"]}
-        for line in result["quality"]["bad_lines"]
+        for line in quality["bad_lines"]
     ]
     more = [{"file": p.file, "line": p.line, "reason": p.reason} for p in pending]
-    quality = result["quality"]
     return {
         "period": dict(result["period"]),
         "sessions": {

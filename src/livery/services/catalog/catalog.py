@@ -207,11 +207,11 @@ class Catalog:
         slug, _, key = ref.rpartition(":")
         if slug:
             home = await self._access.workspace(caller, slug)
-            found = await self.owned(Owner(home.workspace_id, home.slug), key)
+            ref, named = key, await self._named(key, [home.workspace_id], home.workspace_id)
         else:
-            found = self._one(ref, await self._named(ref, await self._access.visible(caller)))
+            named = await self._named(ref, await self._access.visible(caller))
         only = await self._only(caller)
-        return self._one(ref, [found] if only is None or found.skill_id in only else [])
+        return self._one(ref, [item for item in named if only is None or item.skill_id in only])
 
     async def _only(self, caller: Principal) -> frozenset[UUID] | None:
         if caller.hired_agent_id is None or caller.workspace_id is None:
